@@ -1,0 +1,1 @@
+//! Keeps the record that nobody can rewrite, and answers questions about it.

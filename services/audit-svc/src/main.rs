@@ -1,0 +1,3 @@
+//! Keeps the record that nobody can rewrite, and answers questions about it.
+
+fn main() {}

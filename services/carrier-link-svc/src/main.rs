@@ -1,0 +1,3 @@
+//! Holds the carriers' sessions: takes submits off the queues, puts receipts and uplinks on streams.
+
+fn main() {}

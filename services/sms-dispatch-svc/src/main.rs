@@ -1,0 +1,3 @@
+//! Accepts messages once, decides their way, keeps their state; owner of the send queues.
+
+fn main() {}

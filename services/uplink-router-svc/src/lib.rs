@@ -1,0 +1,1 @@
+//! Turns a subscriber's text into a question, and the answer into a reply.

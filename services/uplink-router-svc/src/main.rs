@@ -1,0 +1,3 @@
+//! Turns a subscriber's text into a question, and the answer into a reply.
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! Decides whether phone, name and id number belong together, and proves that it asked lawfully.

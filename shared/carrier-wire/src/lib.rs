@@ -1,0 +1,1 @@
+//! The carriers' protocols, sans IO: frames, PDUs, text codings, session state machines. Pure.

@@ -1,0 +1,1 @@
+//! The nouns of the house and their invariants: numbers, ids, carriers, statuses, segments. Pure.

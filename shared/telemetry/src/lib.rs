@@ -1,0 +1,1 @@
+//! Logs, metrics and traces; context carriers for gRPC metadata and stream fields.

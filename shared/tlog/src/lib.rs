@@ -1,0 +1,1 @@
+//! Merkle tree hashing as in RFC 6962. Pure.
