@@ -18,6 +18,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     fs::write(out.join("hongyan.binpb"), descriptors.encode_to_vec())?;
     tonic_prost_build::configure()
         .bytes(".hongyan")
+        // A leaf of the record is hashed: its attributes must encode in one order.
+        .btree_map(".hongyan.audit.v1")
         .compile_fds(descriptors)?;
     Ok(())
 }
