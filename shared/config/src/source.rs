@@ -85,15 +85,13 @@ impl Source {
     /// A setting that must be there. Where it is missing or wrong the mistake is noted and `stand_in` returned, so that
     /// reading goes on to the next mistake.
     pub fn required<T: FromSetting>(&mut self, key: &str, stand_in: T) -> T {
-        match self.optional(key) {
-            Some(value) => value,
-            None => {
-                if !self.is_set(key) {
-                    self.note(key, "must be set");
-                }
-                stand_in
-            }
+        if let Some(value) = self.optional(key) {
+            return value;
         }
+        if !self.is_set(key) {
+            self.note(key, "must be set");
+        }
+        stand_in
     }
 
     /// A setting with a default.
