@@ -1,0 +1,89 @@
+//! Reading the files of a directory.
+
+use std::{fs, path::Path};
+
+use ring::digest;
+use serde::de::DeserializeOwned;
+
+use crate::{Catalog, CatalogError, CatalogErrors, Place, check, raw};
+
+/// The files that make a catalog; all must be there. Anything else in the directory is not looked at.
+pub const FILES: [&str; 3] = ["tenants.yaml", "links.yaml", "routes.yaml"];
+
+/// A larger file is refused before it is parsed: 8 MiB.
+pub const MAX_FILE_OCTETS: u64 = 8 << 20;
+
+/// The texts of the files in the order of [`FILES`], and the digest over them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Files {
+    texts: [String; 3],
+    pub(crate) digest: String,
+}
+
+/// Reads all three; reports every file that cannot be read.
+pub(crate) fn read(dir: &Path) -> Result<Files, CatalogErrors> {
+    let mut errors = Vec::new();
+    let mut context = digest::Context::new(&digest::SHA256);
+    let texts = FILES.map(|file| {
+        let text = read_one(&dir.join(file)).unwrap_or_else(|reason| {
+            errors.push(CatalogError::new(Place { file, line: 0 }, reason));
+            String::new()
+        });
+        // The length goes first, so that text moved from one file's end to the next one's start is a change.
+        context.update(&(text.len() as u64).to_be_bytes());
+        context.update(text.as_bytes());
+        text
+    });
+    if !errors.is_empty() {
+        return Err(CatalogErrors::new(errors));
+    }
+    let digest = context.finish().as_ref().iter().fold(String::new(), |mut hex, octet| {
+        hex.push_str(&format!("{octet:02x}"));
+        hex
+    });
+    Ok(Files { texts, digest })
+}
+
+fn read_one(path: &Path) -> Result<String, String> {
+    let size = fs::metadata(path).map_err(|error| error.to_string())?.len();
+    if size > MAX_FILE_OCTETS {
+        return Err(format!("is larger than {MAX_FILE_OCTETS} octets"));
+    }
+    fs::read_to_string(path).map_err(|error| error.to_string())
+}
+
+/// Parses and checks what was read. `dir` is what relative paths in the files stand on.
+pub(crate) fn parse(dir: &Path, files: &Files) -> Result<Catalog, CatalogErrors> {
+    let mut errors = Vec::new();
+    let [tenants, links, routes] = &files.texts;
+    let tenants = shape::<raw::TenantsFile>("tenants.yaml", tenants, &mut errors);
+    let links = shape::<raw::LinksFile>("links.yaml", links, &mut errors);
+    let routes = shape::<raw::RoutesFile>("routes.yaml", routes, &mut errors);
+    let mut catalog = check::catalog(dir, tenants, links, routes, &mut errors);
+    if !errors.is_empty() {
+        return Err(CatalogErrors::new(errors));
+    }
+    catalog.digest.clone_from(&files.digest);
+    Ok(catalog)
+}
+
+fn shape<T: DeserializeOwned>(file: &'static str, text: &str, errors: &mut Vec<CatalogError>) -> Option<T> {
+    // The file's size bounds all of these; the defaults are below what a full table of ported numbers needs.
+    let mut budget = serde_saphyr::budget::Budget::default();
+    budget.max_nodes = 4_000_000;
+    budget.max_events = 8_000_000;
+    budget.max_documents = 1;
+    let options = serde_saphyr::options! {
+        budget: Some(budget),
+        with_snippet: false,
+        strict_booleans: true,
+    };
+    match serde_saphyr::from_str_with_options(text, options) {
+        Ok(value) => Some(value),
+        Err(error) => {
+            let line = error.location().map_or(0, |location| location.line());
+            errors.push(CatalogError::new(Place { file, line }, error.to_string()));
+            None
+        }
+    }
+}
