@@ -69,6 +69,13 @@ impl FromStr for Partition {
     }
 }
 
+impl Default for Partitions {
+    /// One, as on a single Redis.
+    fn default() -> Self {
+        Self(1)
+    }
+}
+
 impl Partitions {
     /// 1 to 4,096.
     pub fn new(count: u16) -> Result<Self, InvalidPartitionCount> {
@@ -85,7 +92,7 @@ impl Partitions {
     }
 
     /// Every partition, in order.
-    pub fn all(self) -> impl ExactSizeIterator<Item = Partition> + Clone {
+    pub fn iter(self) -> impl ExactSizeIterator<Item = Partition> + Clone {
         (0..self.0).map(Partition)
     }
 
@@ -133,7 +140,7 @@ mod tests {
     fn counts_and_numbers_have_limits() {
         assert!(Partitions::new(0).is_err());
         assert!(Partitions::new(4_097).is_err());
-        assert_eq!(Partitions::new(4_096).unwrap().all().len(), 4_096);
+        assert_eq!(Partitions::new(4_096).unwrap().iter().len(), 4_096);
         assert!(Partition::new(4_096).is_err());
         for wrong in ["", "p", "0", "p4096", "p01", "p+1", "P1", "p-1"] {
             assert!(wrong.parse::<Partition>().is_err(), "{wrong}");
