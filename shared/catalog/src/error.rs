@@ -63,10 +63,7 @@ impl CatalogErrors {
         all.dedup();
         let omitted = all.len().saturating_sub(MAX_LISTED);
         all.truncate(MAX_LISTED);
-        Self {
-            listed: all,
-            omitted,
-        }
+        Self { listed: all, omitted }
     }
 
     /// The mistakes, by file and line; at most 200.

@@ -87,7 +87,9 @@ pub(crate) fn pattern_fields(pattern: &str) -> Result<Vec<PatternField>, String>
             ));
         }
         if kind.is_some_and(|kind| {
-            kind.is_empty() || kind.len() > MAX_FIELD_KIND || !kind.bytes().all(|octet| octet.is_ascii_graphic())
+            kind.is_empty()
+                || kind.len() > MAX_FIELD_KIND
+                || !kind.bytes().all(|octet| octet.is_ascii_graphic())
         }) {
             return Err(format!(
                 "the kind of the pattern's field {name:?} must be 1 to {MAX_FIELD_KIND} visible ASCII characters"

@@ -128,6 +128,12 @@ fn look(shared: &Shared, refused: Option<&str>) -> Look {
     if files.digest == shared.current.load().digest() || refused == Some(files.digest.as_str()) {
         return Look::Same;
     }
+    // Files change one after the other, and a mounted directory may be swapped between two reads: only what stood still
+    // is looked at more closely.
+    match load::read(&shared.dir) {
+        Ok(again) if again.digest == files.digest => {}
+        _ => return Look::Same,
+    }
     match checked(&shared.dir, &files, &*shared.check) {
         Ok(catalog) => Look::New(Box::new(catalog)),
         Err(errors) => Look::Bad(Some(files.digest), errors),

@@ -1,6 +1,6 @@
 //! Reading the files of a directory.
 
-use std::{fs, path::Path};
+use std::{fmt::Write as _, fs, path::Path};
 
 use ring::digest;
 use serde::de::DeserializeOwned;
@@ -37,10 +37,14 @@ pub(crate) fn read(dir: &Path) -> Result<Files, CatalogErrors> {
     if !errors.is_empty() {
         return Err(CatalogErrors::new(errors));
     }
-    let digest = context.finish().as_ref().iter().fold(String::new(), |mut hex, octet| {
-        hex.push_str(&format!("{octet:02x}"));
-        hex
-    });
+    let digest = context
+        .finish()
+        .as_ref()
+        .iter()
+        .fold(String::new(), |mut hex, octet| {
+            let _ = write!(hex, "{octet:02x}");
+            hex
+        });
     Ok(Files { texts, digest })
 }
 

@@ -7,21 +7,19 @@ use std::{
 
 use hongyan_domain::{Carrier, LinkName, Msisdn, TenantId};
 
-use crate::{
-    AccessNumber, CatalogErrors, Link, MAX_SOURCE_DIGITS, Tenant, load,
-};
+use crate::{AccessNumber, CatalogErrors, Link, MAX_SOURCE_DIGITS, Tenant, load};
 
 /// A catalog that was checked whole.
 #[derive(Debug, Clone, Default)]
 pub struct Catalog {
-    pub(crate) tenants: BTreeMap<String, Tenant>,
-    pub(crate) links: BTreeMap<String, Link>,
+    pub(crate) tenants: BTreeMap<TenantId, Tenant>,
+    pub(crate) links: BTreeMap<LinkName, Link>,
     pub(crate) routes: Vec<(Carrier, Vec<LinkName>)>,
     pub(crate) ported: HashMap<Msisdn, Carrier>,
     /// SPIFFE id to tenant.
-    pub(crate) callers: HashMap<String, String>,
+    pub(crate) callers: HashMap<String, TenantId>,
     /// Access number to tenant and index in its list.
-    pub(crate) access_numbers: HashMap<String, (String, usize)>,
+    pub(crate) access_numbers: HashMap<String, (TenantId, usize)>,
     pub(crate) digest: String,
 }
 
@@ -44,7 +42,7 @@ impl Catalog {
 
     /// One tenant.
     pub fn tenant(&self, id: &TenantId) -> Option<&Tenant> {
-        self.tenants.get(id.as_str())
+        self.tenants.get(id)
     }
 
     /// The tenant that a caller's SPIFFE id speaks for.
@@ -73,7 +71,7 @@ impl Catalog {
 
     /// One link.
     pub fn link(&self, name: &LinkName) -> Option<&Link> {
-        self.links.get(name.as_str())
+        self.links.get(name)
     }
 
     /// The links that serve a carrier's subscribers, the preferred one first; empty where none is declared.

@@ -2,7 +2,7 @@
 
 use std::{
     collections::{BTreeSet, HashMap},
-    fmt,
+    fmt::{self, Write as _},
 };
 
 use hongyan_domain::MessageClass;
@@ -155,7 +155,7 @@ impl fmt::Display for TemplateError {
                 part.push_str(&shown.join(", "));
             }
             if hidden > 0 {
-                part.push_str(&format!(" ({hidden} not shown)"));
+                let _ = write!(part, " ({hidden} not shown)");
             }
             parts.push(part);
         }
@@ -181,7 +181,9 @@ mod tests {
         let template = Template::parse("您的验证码是{code}，{{{minutes}}}分钟内有效。{code}", None).unwrap();
         assert_eq!(template.parameters().collect::<Vec<_>>(), ["code", "minutes"]);
         assert_eq!(
-            template.fill(&values(&[("code", "{minutes}"), ("minutes", "5")])).unwrap(),
+            template
+                .fill(&values(&[("code", "{minutes}"), ("minutes", "5")]))
+                .unwrap(),
             "您的验证码是{minutes}，{5}分钟内有效。{minutes}",
             "a value is not read as a template"
         );

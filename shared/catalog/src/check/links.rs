@@ -7,16 +7,20 @@ use std::{
 };
 
 use hongyan_domain::LinkName;
-use serde_saphyr::Spanned;
 
-use super::{Notes, values};
-use crate::{Catalog, CmppVersion, Link, MAX_SOURCE_DIGITS, Protocol, raw};
+use super::{Notes, numbers, values};
+use crate::{Catalog, CmppVersion, Link, Protocol, raw};
 
 const MAX_LINKS: usize = 256;
 
 /// Fills the catalog's links. Gives back every name that was written, also of links with mistakes, so that a route to
 /// one is not a mistake of its own.
-pub(super) fn check(dir: &Path, file: raw::LinksFile, catalog: &mut Catalog, notes: &mut Notes<'_>) -> BTreeSet<String> {
+pub(super) fn check(
+    dir: &Path,
+    file: raw::LinksFile,
+    catalog: &mut Catalog,
+    notes: &mut Notes<'_>,
+) -> BTreeSet<String> {
     notes.bound("links", file.links.len(), MAX_LINKS);
     let mut first_lines: BTreeMap<String, u64> = BTreeMap::new();
     for raw in file.links.into_iter().take(MAX_LINKS) {
@@ -24,13 +28,16 @@ pub(super) fn check(dir: &Path, file: raw::LinksFile, catalog: &mut Catalog, not
         if let Some(first) = first_lines.get(&raw.name.value) {
             notes.add(
                 &raw.name,
-                format!("link {:?} is declared twice, first in line {first}", raw.name.value),
+                format!(
+                    "link {:?} is declared twice, first in line {first}",
+                    raw.name.value
+                ),
             );
             continue;
         }
         first_lines.insert(raw.name.value.clone(), line);
         if let Some(link) = link(dir, &raw, notes) {
-            catalog.links.insert(raw.name.value, link);
+            catalog.links.insert(link.name.clone(), link);
         }
     }
     first_lines.into_keys().collect()
@@ -75,7 +82,7 @@ fn link(dir: &Path, raw: &raw::Link, notes: &mut Notes<'_>) -> Option<Link> {
         notes,
     );
     if let Some(number) = &raw.access_number {
-        access_number(number, notes);
+        numbers::access_number(number, notes);
     }
     Some(Link {
         name: name?,
@@ -115,14 +122,4 @@ fn protocol(raw: &raw::Link, notes: &mut Notes<'_>) -> Option<Protocol> {
         }
     };
     Some(Protocol::Cmpp { version })
-}
-
-/// The digits that carriers and subscribers see; 1 to 21.
-pub(super) fn access_number(number: &Spanned<String>, notes: &mut Notes<'_>) -> bool {
-    let fits = (1..=MAX_SOURCE_DIGITS).contains(&number.value.len())
-        && number.value.bytes().all(|octet| octet.is_ascii_digit());
-    if !fits {
-        notes.add(number, format!("an access number must be 1 to {MAX_SOURCE_DIGITS} digits"));
-    }
-    fits
 }

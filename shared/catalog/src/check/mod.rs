@@ -1,6 +1,8 @@
 //! From what is written to what is meant; every mistake in values and references is noted.
 
+mod keywords;
 mod links;
+mod numbers;
 mod routes;
 mod tenants;
 mod values;
@@ -55,11 +57,36 @@ pub(crate) fn catalog(
 ) -> Catalog {
     let mut catalog = Catalog::default();
     if let Some(file) = tenants {
-        tenants::check(file, &mut catalog, &mut Notes { file: "tenants.yaml", errors });
+        tenants::check(
+            file,
+            &mut catalog,
+            &mut Notes {
+                file: "tenants.yaml",
+                errors,
+            },
+        );
     }
-    let known_links = links.map(|file| links::check(dir, file, &mut catalog, &mut Notes { file: "links.yaml", errors }));
+    let known_links = links.map(|file| {
+        links::check(
+            dir,
+            file,
+            &mut catalog,
+            &mut Notes {
+                file: "links.yaml",
+                errors,
+            },
+        )
+    });
     if let Some(file) = routes {
-        routes::check(file, known_links.as_ref(), &mut catalog, &mut Notes { file: "routes.yaml", errors });
+        routes::check(
+            &file,
+            known_links.as_ref(),
+            &mut catalog,
+            &mut Notes {
+                file: "routes.yaml",
+                errors,
+            },
+        );
     }
     catalog
 }

@@ -12,7 +12,7 @@ const MAX_LINKS_OF_A_ROUTE: usize = 16;
 
 /// Fills the catalog's routes and ported numbers.
 pub(super) fn check(
-    file: raw::RoutesFile,
+    file: &raw::RoutesFile,
     known_links: Option<&BTreeSet<String>>,
     catalog: &mut Catalog,
     notes: &mut Notes<'_>,
@@ -25,7 +25,10 @@ pub(super) fn check(
         if let Some(first) = first_lines.insert(raw.carrier.value.clone(), raw.carrier.referenced.line()) {
             notes.add(
                 &raw.carrier,
-                format!("carrier {:?} has a route already, in line {first}", raw.carrier.value),
+                format!(
+                    "carrier {:?} has a route already, in line {first}",
+                    raw.carrier.value
+                ),
             );
             continue;
         }
@@ -37,7 +40,10 @@ pub(super) fn check(
 
 fn links(raw: &raw::Route, known: Option<&BTreeSet<String>>, notes: &mut Notes<'_>) -> Vec<LinkName> {
     if !(1..=MAX_LINKS_OF_A_ROUTE).contains(&raw.links.value.len()) {
-        notes.add(&raw.links, format!("a route needs 1 to {MAX_LINKS_OF_A_ROUTE} links"));
+        notes.add(
+            &raw.links,
+            format!("a route needs 1 to {MAX_LINKS_OF_A_ROUTE} links"),
+        );
     }
     let mut seen = BTreeSet::new();
     let mut links = Vec::new();
@@ -65,7 +71,10 @@ fn ported(raw: &[raw::Ported], catalog: &mut Catalog, notes: &mut Notes<'_>) {
             continue;
         };
         if let Some(first) = first_lines.insert(number, entry.number.referenced.line()) {
-            notes.add(&entry.number, format!("this number is declared twice, first in line {first}"));
+            notes.add(
+                &entry.number,
+                format!("this number is declared twice, first in line {first}"),
+            );
         }
         if let Some(carrier) = carrier {
             catalog.ported.insert(number, carrier);

@@ -5,26 +5,18 @@ use std::{
     time::Duration,
 };
 
-use hongyan_domain::{TenantId, text};
+use hongyan_domain::{HandlerName, TemplateId, TenantId, text};
 use serde_saphyr::Spanned;
 
-use super::{Notes, links, values};
-use crate::{
-    AccessNumber, Catalog, Handler, KeywordRule, Keywords, Limits, MAX_SOURCE_DIGITS, OptOut, Template, Tenant, Window,
-    keyword, raw,
-};
+use super::{Notes, keywords, numbers, values};
+use crate::{Catalog, Handler, Limits, Template, Tenant, Window, raw};
 
 const MAX_TENANTS: usize = 4096;
 const MAX_CALLERS: usize = 256;
 const MAX_SIGNATURES: usize = 256;
 const MAX_SIGNATURE_CHARS: usize = 20;
-const MAX_ACCESS_NUMBERS: usize = 1024;
 const MAX_TEMPLATES: usize = 4096;
-const MAX_RULES: usize = 512;
 const MAX_HANDLERS: usize = 256;
-const MAX_WORDS: usize = 64;
-const MAX_WORD_CHARS: usize = 20;
-const MAX_PATTERN_OCTETS: usize = 256;
 const MAX_WINDOWS: usize = 8;
 const SEVEN_DAYS_SECONDS: u64 = 7 * 86_400;
 
@@ -33,11 +25,14 @@ pub(super) fn check(file: raw::TenantsFile, catalog: &mut Catalog, notes: &mut N
     notes.bound("tenants", file.tenants.len(), MAX_TENANTS);
     let mut first_lines: BTreeMap<String, u64> = BTreeMap::new();
     let mut callers: BTreeMap<String, (String, u64)> = BTreeMap::new();
-    let mut numbers: Vec<Claim> = Vec::new();
+    let mut claims: Vec<numbers::Claim> = Vec::new();
     for raw in file.tenants.into_iter().take(MAX_TENANTS) {
         let id = raw.id.value.clone();
         if let Some(first) = first_lines.insert(id.clone(), raw.id.referenced.line()) {
-            notes.add(&raw.id, format!("tenant {id:?} is declared twice, first in line {first}"));
+            notes.add(
+                &raw.id,
+                format!("tenant {id:?} is declared twice, first in line {first}"),
+            );
             continue;
         }
         for caller in &raw.callers {
@@ -47,24 +42,26 @@ pub(super) fn check(file: raw::TenantsFile, catalog: &mut Catalog, notes: &mut N
             .map_err(|error| notes.add(&raw.id, error.to_string()))
             .ok();
         let signatures = signatures(&raw.signatures, notes);
-        let access_numbers = access_numbers(&raw.access_numbers, &id, &mut numbers, notes);
-        let longest = signatures.iter().max_by_key(|signature| signature.encode_utf16().count());
+        let access_numbers = numbers::check(&raw.access_numbers, &id, &mut claims, notes);
+        let longest = signatures
+            .iter()
+            .max_by_key(|signature| signature.encode_utf16().count());
         let templates = templates(&raw.templates, longest.map_or("", String::as_str), notes);
         let handlers = handlers(&raw.handlers, notes);
         let limits = limits(&raw.limits, notes);
-        let keywords = keywords(&raw, notes);
+        let keywords = keywords::check(&raw, notes);
         notes.bound("callers of one tenant", raw.callers.len(), MAX_CALLERS);
         let Some(tenant_id) = tenant_id else { continue };
         for (index, number) in access_numbers.iter().enumerate() {
             catalog
                 .access_numbers
-                .insert(number.number.clone(), (id.clone(), index));
+                .insert(number.number.clone(), (tenant_id.clone(), index));
         }
         for caller in &raw.callers {
-            catalog.callers.insert(caller.value.clone(), id.clone());
+            catalog.callers.insert(caller.value.clone(), tenant_id.clone());
         }
         let tenant = Tenant {
-            id: tenant_id,
+            id: tenant_id.clone(),
             callers: raw.callers.into_iter().map(|caller| caller.value).collect(),
             signatures,
             access_numbers,
@@ -73,9 +70,9 @@ pub(super) fn check(file: raw::TenantsFile, catalog: &mut Catalog, notes: &mut N
             keywords,
             handlers,
         };
-        catalog.tenants.insert(id, tenant);
+        catalog.tenants.insert(tenant_id, tenant);
     }
-    overlaps(&numbers, notes);
+    numbers::overlaps(&claims, notes);
 }
 
 fn claim_caller(
@@ -87,7 +84,10 @@ fn claim_caller(
     if !values::is_spiffe_id(&caller.value) {
         notes.add(
             caller,
-            format!("caller {:?} must be a SPIFFE id such as spiffe://example.org/caller/claims", caller.value),
+            format!(
+                "caller {:?} must be a SPIFFE id such as spiffe://example.org/caller/claims",
+                caller.value
+            ),
         );
         return;
     }
@@ -95,7 +95,10 @@ fn claim_caller(
     if let Some((other, line)) = callers.insert(caller.value.clone(), claim) {
         notes.add(
             caller,
-            format!("caller {:?} speaks for tenant {other:?} already, in line {line}", caller.value),
+            format!(
+                "caller {:?} speaks for tenant {other:?} already, in line {line}",
+                caller.value
+            ),
         );
     }
 }
@@ -114,87 +117,19 @@ fn signatures(raw: &Spanned<Vec<Spanned<String>>>, notes: &mut Notes<'_>) -> Vec
         if !(1..=MAX_SIGNATURE_CHARS).contains(&chars) || !plain {
             notes.add(
                 signature,
-                format!("a signature must be 1 to {MAX_SIGNATURE_CHARS} characters without brackets and spaces"),
+                format!(
+                    "a signature must be 1 to {MAX_SIGNATURE_CHARS} characters without brackets and spaces"
+                ),
             );
         }
         if !seen.insert(&signature.value) {
             notes.add(signature, format!("signature {:?} stands twice", signature.value));
         }
     }
-    raw.value.iter().map(|signature| signature.value.clone()).collect()
-}
-
-/// A number as one tenant declared it.
-struct Claim {
-    tenant: String,
-    number: Spanned<String>,
-    extension_digits: usize,
-}
-
-fn access_numbers(
-    raw: &[raw::AccessNumber],
-    tenant: &str,
-    claims: &mut Vec<Claim>,
-    notes: &mut Notes<'_>,
-) -> Vec<AccessNumber> {
-    notes.bound("access numbers of one tenant", raw.len(), MAX_ACCESS_NUMBERS);
-    let mut numbers = Vec::new();
-    for entry in raw.iter().take(MAX_ACCESS_NUMBERS) {
-        let carriers = entry
-            .carriers
-            .iter()
-            .filter_map(|carrier| values::carrier(carrier, notes))
-            .collect();
-        if !links::access_number(&entry.number, notes) {
-            continue;
-        }
-        let room = (MAX_SOURCE_DIGITS - entry.number.value.len()) as u64;
-        let extension_digits =
-            values::number(entry.extension_digits.as_ref(), "extension_digits", 0..=room, 0, notes);
-        claims.push(Claim {
-            tenant: tenant.to_owned(),
-            number: entry.number.clone(),
-            extension_digits: extension_digits as usize,
-        });
-        numbers.push(AccessNumber {
-            number: entry.number.value.clone(),
-            extension_digits: extension_digits as u8,
-            carriers,
-        });
-    }
-    numbers
-}
-
-/// Two numbers overlap when a subscriber could dial something that both could be. Within one tenant the longer one
-/// wins, which is a use; between tenants it would be a leak.
-fn overlaps(claims: &[Claim], notes: &mut Notes<'_>) {
-    // Sorted, all numbers that begin with another one follow it directly.
-    let mut sorted: Vec<&Claim> = claims.iter().collect();
-    sorted.sort_by(|a, b| a.number.value.cmp(&b.number.value));
-    for (index, shorter) in sorted.iter().enumerate() {
-        let begin_alike = sorted[index + 1..]
-            .iter()
-            .take_while(|longer| longer.number.value.starts_with(&shorter.number.value));
-        for longer in begin_alike {
-            let reach = shorter.number.value.len() + shorter.extension_digits;
-            let same = shorter.number.value == longer.number.value;
-            let line = shorter.number.referenced.line();
-            if same && shorter.tenant == longer.tenant {
-                notes.add(
-                    &longer.number,
-                    format!("access number {} is declared twice, first in line {line}", longer.number.value),
-                );
-            } else if shorter.tenant != longer.tenant && longer.number.value.len() <= reach {
-                notes.add(
-                    &longer.number,
-                    format!(
-                        "access number {} overlaps {} of tenant {:?} in line {line}",
-                        longer.number.value, shorter.number.value, shorter.tenant
-                    ),
-                );
-            }
-        }
-    }
+    raw.value
+        .iter()
+        .map(|signature| signature.value.clone())
+        .collect()
 }
 
 fn templates(
@@ -205,8 +140,8 @@ fn templates(
     notes.bound("templates of one tenant", raw.len(), MAX_TEMPLATES);
     let mut templates = BTreeMap::new();
     for (id, template) in raw.iter().take(MAX_TEMPLATES) {
-        if !values::is_name(id) {
-            notes.add(template, name_reason("template", id));
+        if let Err(error) = TemplateId::parse(id) {
+            notes.add(template, error.to_string());
         }
         let spot = &template.value.text;
         let class = template
@@ -221,7 +156,9 @@ fn templates(
         if spot.value.starts_with('【') {
             notes.add(
                 spot,
-                format!("template {id:?} begins with a signature; it is put in front when a message is accepted"),
+                format!(
+                    "template {id:?} begins with a signature; it is put in front when a message is accepted"
+                ),
             );
         }
         match Template::parse(&spot.value, class) {
@@ -241,20 +178,22 @@ fn templates(
     templates
 }
 
-fn name_reason(what: &str, name: &str) -> String {
-    format!("{what} {name:?} must be named by 1 to 64 lower-case letters, digits, '-', '_' and '.'")
-}
-
-fn handlers(raw: &BTreeMap<String, Spanned<raw::Handler>>, notes: &mut Notes<'_>) -> BTreeMap<String, Handler> {
+fn handlers(
+    raw: &BTreeMap<String, Spanned<raw::Handler>>,
+    notes: &mut Notes<'_>,
+) -> BTreeMap<String, Handler> {
     notes.bound("handlers of one tenant", raw.len(), MAX_HANDLERS);
     let mut handlers = BTreeMap::new();
     for (name, handler) in raw.iter().take(MAX_HANDLERS) {
-        if !values::is_name(name) {
-            notes.add(handler, name_reason("handler", name));
+        if let Err(error) = HandlerName::parse(name) {
+            notes.add(handler, error.to_string());
         }
         let handler = &handler.value;
         if !values::is_address(&handler.address.value) {
-            notes.add(&handler.address, format!("address {:?} must be host:port", handler.address.value));
+            notes.add(
+                &handler.address,
+                format!("address {:?} must be host:port", handler.address.value),
+            );
         }
         if !values::is_spiffe_id(&handler.spiffe_id.value) {
             notes.add(
@@ -262,7 +201,13 @@ fn handlers(raw: &BTreeMap<String, Spanned<raw::Handler>>, notes: &mut Notes<'_>
                 format!("spiffe_id {:?} must be a SPIFFE id", handler.spiffe_id.value),
             );
         }
-        let deadline = values::number(handler.deadline_ms.as_ref(), "deadline_ms", 10..=60_000, 3_000, notes);
+        let deadline = values::number(
+            handler.deadline_ms.as_ref(),
+            "deadline_ms",
+            10..=60_000,
+            3_000,
+            notes,
+        );
         handlers.insert(
             name.clone(),
             Handler {
@@ -311,10 +256,19 @@ fn windows(raw: &Spanned<Vec<raw::Window>>, what: &str, notes: &mut Notes<'_>) -
     let mut windows: Vec<Window> = Vec::new();
     for window in &raw.value {
         let max = values::number(Some(&window.max), "max", 1..=10_000, 1, notes);
-        let seconds = values::number(Some(&window.per_seconds), "per_seconds", 1..=SEVEN_DAYS_SECONDS, 1, notes);
+        let seconds = values::number(
+            Some(&window.per_seconds),
+            "per_seconds",
+            1..=SEVEN_DAYS_SECONDS,
+            1,
+            notes,
+        );
         let period = Duration::from_secs(seconds);
         if windows.iter().any(|earlier| earlier.period == period) {
-            notes.add(&window.per_seconds, format!("{what} has two windows of {seconds} seconds"));
+            notes.add(
+                &window.per_seconds,
+                format!("{what} has two windows of {seconds} seconds"),
+            );
         }
         windows.push(Window {
             max: max as u32,
@@ -323,71 +277,4 @@ fn windows(raw: &Spanned<Vec<raw::Window>>, what: &str, notes: &mut Notes<'_>) -
     }
     windows.sort_by_key(|window| window.period);
     windows
-}
-
-fn keywords(tenant: &raw::Tenant, notes: &mut Notes<'_>) -> Keywords {
-    let raw = &tenant.keywords;
-    notes.bound("keyword rules of one tenant", raw.rules.len(), MAX_RULES);
-    let template = |given: &Spanned<String>, notes: &mut Notes<'_>| {
-        if !tenant.templates.contains_key(&given.value) {
-            notes.add(given, format!("template {:?} is not one of this tenant's", given.value));
-        }
-        given.value.clone()
-    };
-    let mut first_lines: BTreeMap<&str, u64> = BTreeMap::new();
-    let mut rules = Vec::new();
-    for rule in raw.rules.iter().take(MAX_RULES) {
-        if !values::is_name(&rule.name.value) {
-            notes.add(&rule.name, name_reason("rule", &rule.name.value));
-        }
-        if let Some(first) = first_lines.insert(&rule.name.value, rule.name.referenced.line()) {
-            notes.add(
-                &rule.name,
-                format!("rule {:?} is declared twice, first in line {first}", rule.name.value),
-            );
-        }
-        if !(1..=MAX_PATTERN_OCTETS).contains(&rule.pattern.value.len()) {
-            notes.add(&rule.pattern, format!("a pattern must be 1 to {MAX_PATTERN_OCTETS} octets"));
-        }
-        let fields = keyword::pattern_fields(&rule.pattern.value).unwrap_or_else(|reason| {
-            notes.add(&rule.pattern, reason);
-            Vec::new()
-        });
-        if let Some(handler) = &rule.handler
-            && !tenant.handlers.contains_key(&handler.value)
-        {
-            notes.add(handler, format!("handler {:?} is not one of this tenant's", handler.value));
-        }
-        rules.push(KeywordRule {
-            name: rule.name.value.clone(),
-            pattern: rule.pattern.value.clone(),
-            fields,
-            handler: rule.handler.as_ref().map(|handler| handler.value.clone()),
-            template: template(&rule.template, notes),
-            place: notes.at(&rule.pattern),
-        });
-    }
-    Keywords {
-        rules,
-        help_template: raw.help_template.as_ref().map(|given| template(given, notes)),
-        apology_template: raw.apology_template.as_ref().map(|given| template(given, notes)),
-        opt_out: raw.opt_out.as_ref().map(|opt_out| OptOut {
-            words: words(&opt_out.words, notes),
-            template: opt_out.template.as_ref().map(|given| template(given, notes)),
-        }),
-    }
-}
-
-fn words(raw: &[Spanned<String>], notes: &mut Notes<'_>) -> Vec<String> {
-    notes.bound("opt-out words of one tenant", raw.len(), MAX_WORDS);
-    for word in raw {
-        let chars = word.value.chars().count();
-        if !(1..=MAX_WORD_CHARS).contains(&chars) || word.value.trim() != word.value {
-            notes.add(
-                word,
-                format!("an opt-out word must be 1 to {MAX_WORD_CHARS} characters without spaces around them"),
-            );
-        }
-    }
-    raw.iter().take(MAX_WORDS).map(|word| word.value.clone()).collect()
 }

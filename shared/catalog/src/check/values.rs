@@ -7,43 +7,18 @@ use serde_saphyr::Spanned;
 
 use super::Notes;
 
-const CARRIERS: [(&str, Carrier); 4] = [
-    ("china_mobile", Carrier::ChinaMobile),
-    ("china_unicom", Carrier::ChinaUnicom),
-    ("china_telecom", Carrier::ChinaTelecom),
-    ("china_broadnet", Carrier::ChinaBroadnet),
-];
-
-const CLASSES: [(&str, MessageClass); 4] = [
-    ("otp", MessageClass::Otp),
-    ("reply", MessageClass::Reply),
-    ("notice", MessageClass::Notice),
-    ("bulk", MessageClass::Bulk),
-];
-
 pub(super) fn carrier(text: &Spanned<String>, notes: &mut Notes<'_>) -> Option<Carrier> {
-    one_of(text, "carrier", &CARRIERS, notes)
+    text.value
+        .parse()
+        .map_err(|error| notes.add(text, format!("carrier {:?} {error}", text.value)))
+        .ok()
 }
 
 pub(super) fn class(text: &Spanned<String>, notes: &mut Notes<'_>) -> Option<MessageClass> {
-    one_of(text, "class", &CLASSES, notes)
-}
-
-fn one_of<T: Copy>(
-    text: &Spanned<String>,
-    what: &str,
-    choices: &[(&str, T)],
-    notes: &mut Notes<'_>,
-) -> Option<T> {
-    let found = choices
-        .iter()
-        .find(|(name, _)| *name == text.value)
-        .map(|(_, value)| *value);
-    if found.is_none() {
-        let names: Vec<_> = choices.iter().map(|(name, _)| *name).collect();
-        notes.add(text, format!("{what} {:?} must be one of {}", text.value, names.join(", ")));
-    }
-    found
+    text.value
+        .parse()
+        .map_err(|error| notes.add(text, format!("class {:?} {error}", text.value)))
+        .ok()
 }
 
 /// A number within its limits, or its default; a wrong one is noted and the default returned.
@@ -60,7 +35,11 @@ pub(super) fn number(
         Some(given) => {
             notes.add(
                 given,
-                format!("{what} must lie between {} and {}", allowed.start(), allowed.end()),
+                format!(
+                    "{what} must lie between {} and {}",
+                    allowed.start(),
+                    allowed.end()
+                ),
             );
             default
         }
@@ -73,28 +52,30 @@ pub(super) fn visible(text: &Spanned<String>, what: &str, most: usize, notes: &m
         && text.value.len() <= most
         && text.value.bytes().all(|octet| octet.is_ascii_graphic());
     if !fits {
-        notes.add(text, format!("{what} must be 1 to {most} visible ASCII characters"));
+        notes.add(
+            text,
+            format!("{what} must be 1 to {most} visible ASCII characters"),
+        );
     }
-}
-
-/// A name that entries refer to: lower-case letters, digits, `-`, `_` and `.`, at most 64.
-pub(super) fn is_name(text: &str) -> bool {
-    (1..=64).contains(&text.len())
-        && text
-            .bytes()
-            .all(|octet| octet.is_ascii_lowercase() || octet.is_ascii_digit() || b"-_.".contains(&octet))
 }
 
 /// `spiffe://trust-domain/path` in its plain form.
 pub(super) fn is_spiffe_id(text: &str) -> bool {
-    let Some((domain, path)) = text.strip_prefix("spiffe://").and_then(|rest| rest.split_once('/')) else {
+    let Some((domain, path)) = text
+        .strip_prefix("spiffe://")
+        .and_then(|rest| rest.split_once('/'))
+    else {
         return false;
     };
     let plain = |octet: u8| octet.is_ascii_alphanumeric() || b"-_.".contains(&octet);
     text.len() <= 256
         && !domain.is_empty()
-        && domain.bytes().all(|octet| plain(octet) && !octet.is_ascii_uppercase())
-        && path.split('/').all(|part| !part.is_empty() && part != "." && part != ".." && part.bytes().all(plain))
+        && domain
+            .bytes()
+            .all(|octet| plain(octet) && !octet.is_ascii_uppercase())
+        && path
+            .split('/')
+            .all(|part| !part.is_empty() && part != "." && part != ".." && part.bytes().all(plain))
 }
 
 /// `host:port`, IPv6 in brackets.
@@ -121,21 +102,30 @@ pub(super) fn is_host(text: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{is_address, is_host, is_name, is_spiffe_id};
+    use super::{is_address, is_host, is_spiffe_id};
 
     #[test]
     fn what_looks_like_an_address_is_one() {
         for good in ["127.0.0.1:80", "handler.svc:8443", "[::1]:1"] {
             assert!(is_address(good), "{good}");
         }
-        for bad in ["", "host", "host:0", "host:65536", "::1:80", "http://host:80", "[::1]", "a b:1"] {
+        for bad in [
+            "",
+            "host",
+            "host:0",
+            "host:65536",
+            "::1:80",
+            "http://host:80",
+            "[::1]",
+            "a b:1",
+        ] {
             assert!(!is_address(bad), "{bad}");
         }
         assert!(is_host("::1") && is_host("cmcc.example") && !is_host("") && !is_host("a/b"));
     }
 
     #[test]
-    fn spiffe_ids_and_names_are_plain() {
+    fn spiffe_ids_are_plain() {
         assert!(is_spiffe_id("spiffe://hongyan.test/caller/claims"));
         for bad in [
             "spiffe://hongyan.test",
@@ -148,6 +138,5 @@ mod tests {
         ] {
             assert!(!is_spiffe_id(bad), "{bad}");
         }
-        assert!(is_name("otp-login.v1") && !is_name("") && !is_name("OTP") && !is_name("a b"));
     }
 }
