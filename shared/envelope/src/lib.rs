@@ -20,3 +20,7 @@ pub use file::KeyringError;
 pub use keyring::Keyring;
 pub use sealed::{OpenError, SealError};
 pub use tag::Tag;
+
+/// The purpose of the one tag by which everything about a person is found: `keyring.tag(SUBJECT, e164)`. Every service
+/// uses it, in keys and in the record alike, so that one question finds them all.
+pub const SUBJECT: &str = "subject";
