@@ -1,1 +1,5 @@
 //! The harness (private Redis, test CA, process runner, simulators, trace sink) and the mesh as its users see it.
+
+pub mod bench;
+pub mod harness;
+pub mod trace_sink;
