@@ -1,0 +1,64 @@
+# Everything that a person does with this repository. `make help` lists it.
+
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+
+CARGO ?= cargo
+TARGET_DIR := $(shell $(CARGO) metadata --no-deps --format-version 1 2>/dev/null | sed -n 's/.*"target_directory":"\([^"]*\)".*/\1/p')
+ifeq ($(TARGET_DIR),)
+TARGET_DIR := target
+endif
+RELEASE := $(TARGET_DIR)/release
+
+.PHONY: help deps build demo up down status bench test fmt fmt-check lint doc proto deny clean
+
+help: ## Lists the targets
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r name text; do printf '  make %-10s %s\n' $$name "$$text"; done
+
+deps: ## Installs what is missing (redis-server, a C compiler) where it may, else prints the one command
+	@scripts/deps
+
+build: deps ## Builds the services, the operator's hand and the simulators, optimised
+	$(CARGO) build --locked --workspace --bins --release
+
+demo: build ## Runs the main job through the whole mesh, checks every step, leaves nothing behind
+	@$(RELEASE)/hongyan-demo run
+
+up: build ## Starts the mesh with simulated carriers, leaves it running and prints its addresses
+	@$(RELEASE)/hongyan-demo up
+
+# No build here: what `make up` started was built then, and stopping it must not wait for a compiler.
+down: ## Stops just what `make up` started
+	@if [ -x $(RELEASE)/hongyan-demo ]; then $(RELEASE)/hongyan-demo down; else echo "Nothing was started."; fi
+
+status: ## Tells what of `make up` is running
+	@if [ -x $(RELEASE)/hongyan-demo ]; then $(RELEASE)/hongyan-demo status; else echo "Nothing was started."; fi
+
+bench: build ## Measures the mesh against bare floors of the same shape
+	@$(RELEASE)/hongyan-bench
+
+# `--bins --tests` in one go: programs and tests then share one build of each dependency.
+test: deps ## Runs every test, those over real processes too
+	$(CARGO) build --locked --workspace --bins --tests
+	$(CARGO) test --locked --workspace
+
+fmt: ## Formats the Rust sources and the protos
+	$(CARGO) fmt --all
+	@scripts/buf format --write proto
+
+fmt-check: ## Fails where the formatting differs
+	$(CARGO) fmt --all --check
+	@scripts/buf format --diff --exit-code proto
+
+lint: ## Clippy and buf, every warning an error
+	$(CARGO) clippy --locked --workspace --all-targets -- -D warnings
+	@scripts/buf lint proto
+
+doc: ## Builds the documentation, every warning an error
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --workspace --no-deps
+
+deny: ## Checks licences and banned crates (needs cargo-deny)
+	$(CARGO) deny --locked check
+
+clean: ## Removes what was built
+	$(CARGO) clean
