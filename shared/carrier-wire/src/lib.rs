@@ -1,1 +1,28 @@
-//! The carriers' protocols, sans IO: frames, PDUs, text codings, session state machines. Pure.
+//! The carriers' protocols, sans IO: frames, PDUs, text codings, long messages and session state machines.
+//!
+//! Everything here is a function of bytes and of a time given as an argument: no socket, no clock, no runtime,
+//! so each promise can be tested with bytes alone and the same code serves the client (a carrier link) and the
+//! server (a gateway, real or simulated).
+//!
+//! | Module | What it knows |
+//! |---|---|
+//! | [`frame`] | length-prefixed framing that all four protocols share; bounded before anything is allocated |
+//! | [`field`] | fixed-width strings, masked numbers and contents, the reader that names field and offset in its errors |
+//! | [`cmpp`] | CMPP 2.0 and 3.0: PDUs, codec, authenticators, status reports, sessions of both sides |
+//! | [`text`] | message text to octets and back: ASCII, UCS-2, GBK |
+//! | [`concat`] | user data headers and the parts of a long message |
+//! | [`reassembly`] | parts back to one message, bounded in number, size and age |
+//!
+//! A further protocol is a further module beside `cmpp`; it brings its own PDUs and sessions and takes the rest
+//! from here.
+//!
+//! Input from a peer is never trusted: decoding has no indexing that can fail, every count is checked against
+//! its limit before it is used, and what is malformed becomes a typed error that names PDU, field and offset,
+//! never the value.
+
+pub mod cmpp;
+pub mod concat;
+
+pub mod field;
+pub mod frame;
+pub mod text;
