@@ -10,7 +10,7 @@
 //! | [`field`] | fixed-width strings, masked numbers and contents, the reader that names field and offset in its errors |
 //! | [`cmpp`] | CMPP 2.0 and 3.0: PDUs, codec, authenticators, status reports, sessions of both sides |
 //! | [`text`] | message text to octets and back: ASCII, UCS-2, GBK |
-//! | [`concat`] | user data headers and the parts of a long message |
+//! | [`mod@concat`] | user data headers and the parts of a long message |
 //! | [`reassembly`] | parts back to one message, bounded in number, size and age |
 //!
 //! A further protocol is a further module beside `cmpp`; it brings its own PDUs and sessions and takes the rest
@@ -25,4 +25,5 @@ pub mod concat;
 
 pub mod field;
 pub mod frame;
+pub mod reassembly;
 pub mod text;
