@@ -135,7 +135,7 @@ impl Step<'_> {
                 &self.name,
                 error.kind(),
                 error.code(),
-                error.details().unwrap_or_default().to_owned(),
+                error.details().unwrap_or_default(),
             )),
             value => Ok(value),
         }

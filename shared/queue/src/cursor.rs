@@ -126,7 +126,7 @@ mod tests {
     }
 
     fn partitions(count: u16) -> impl Iterator<Item = hongyan_domain::Partition> {
-        Partitions::new(count).unwrap().all()
+        Partitions::new(count).unwrap().iter()
     }
 
     #[test]

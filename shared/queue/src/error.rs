@@ -73,8 +73,8 @@ impl QueueError {
             None => error.to_string(),
         };
         match error.kind() {
-            ErrorKind::Server(kind) => Self::from_server(operation, Some(kind), kind_code(error), detail),
-            ErrorKind::Extension => Self::from_server(operation, None, kind_code(error), detail),
+            ErrorKind::Server(kind) => Self::from_server(operation, Some(kind), kind_code(error), &detail),
+            ErrorKind::Extension => Self::from_server(operation, None, kind_code(error), &detail),
             ErrorKind::Io | ErrorKind::Parse | ErrorKind::AuthenticationFailed => Self::Unavailable {
                 retry_is_safe: error.is_connection_refusal()
                     || error.kind() == ErrorKind::AuthenticationFailed,
@@ -95,7 +95,7 @@ impl QueueError {
         operation: &str,
         kind: Option<ServerErrorKind>,
         code: &str,
-        detail: String,
+        detail: &str,
     ) -> Self {
         let is_state = matches!(
             kind,
@@ -148,7 +148,7 @@ mod tests {
             (None, "OOM"),
             (None, "MISCONF"),
         ] {
-            let error = QueueError::from_server("x", kind, code, "why".to_owned());
+            let error = QueueError::from_server("x", kind, code, "why");
             assert!(
                 matches!(
                     error,

@@ -61,7 +61,7 @@ impl FeedReader {
         cursor: &str,
     ) -> Result<Self, QueueError> {
         let feed_name = name(kind, tenant);
-        let partitions = || redis.partitions().all();
+        let partitions = || redis.partitions().iter();
         let cursor = if cursor.is_empty() {
             acknowledged(redis, kind, tenant, subscription).await?
         } else {
@@ -85,7 +85,10 @@ impl FeedReader {
             _ => (self.redis.dedicated(block_ms).await?, block_ms),
         };
         let mut command = redis::cmd("XREAD");
-        command.arg("COUNT").arg(limit);
+        // COUNT holds for each stream; a full one must not keep the others from their turn.
+        command
+            .arg("COUNT")
+            .arg((limit / self.streams.len().max(1)).max(1));
         if block_ms > 0 {
             command.arg("BLOCK").arg(block_ms);
         }
@@ -107,7 +110,7 @@ impl FeedReader {
             .map(|(number, key)| (key.as_str(), *number))
             .collect();
         let mut bodies = Vec::new();
-        // COUNT holds for each stream: what is beyond the limit is left for the next call, its cursor not moved.
+        // With fewer than one entry for each stream, the rest is left for the next call: its cursor has not moved.
         for entry in value::streams("XREAD", answer)?.into_iter().take(limit) {
             if let Some(number) = partitions.get(entry.stream.as_ref()) {
                 self.cursor.advance(*number, entry.id);
@@ -137,16 +140,16 @@ async fn acknowledged(
     tenant: &TenantId,
     subscription: &Subscription,
 ) -> Result<Cursor, QueueError> {
-    let mut cursor = Cursor::start(&name(kind, tenant), redis.partitions().all());
+    let mut cursor = Cursor::start(&name(kind, tenant), redis.partitions().iter());
     let mut batch = Batch::new();
-    for partition in redis.partitions().all() {
+    for partition in redis.partitions().iter() {
         batch.command(
             "HGET",
             &[ack_key(partition, kind, tenant).as_str(), subscription.as_str()],
         );
     }
     let places = batch.run_as::<Option<String>>(&mut redis.shared()).await?;
-    for (partition, place) in redis.partitions().all().zip(places) {
+    for (partition, place) in redis.partitions().iter().zip(places) {
         if let Some(place) = place? {
             let id: StreamId = place
                 .parse()
@@ -168,9 +171,9 @@ pub async fn ack(
     if cursor.is_empty() {
         return Err(CursorError::Malformed.into());
     }
-    let cursor = Cursor::parse(cursor, &name(kind, tenant), redis.partitions().all())?;
+    let cursor = Cursor::parse(cursor, &name(kind, tenant), redis.partitions().iter())?;
     let mut batch = Batch::new();
-    for (partition, (_, id)) in redis.partitions().all().zip(cursor.positions()) {
+    for (partition, (_, id)) in redis.partitions().iter().zip(cursor.positions()) {
         batch.push(
             &ACK.prepare()
                 .key(ack_key(partition, kind, tenant))
@@ -193,7 +196,7 @@ pub async fn ack(
 pub async fn trim(redis: &Redis, kind: &str, tenant: &TenantId, now_unix_ms: u64) -> Result<u64, QueueError> {
     let least = now_unix_ms.saturating_sub(KEPT_MS).to_string();
     let mut batch = Batch::new();
-    for partition in redis.partitions().all() {
+    for partition in redis.partitions().iter() {
         batch.command(
             "XTRIM",
             &[key(partition, kind, tenant).as_str(), "MINID", "~", &least],
