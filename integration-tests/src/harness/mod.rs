@@ -7,6 +7,7 @@
 pub mod ca;
 pub mod history;
 pub mod leak;
+pub mod mesh;
 pub mod ports;
 pub mod process;
 pub mod redis;
