@@ -1,0 +1,132 @@
+//! A leaf: an event with its place, as bytes.
+//!
+//! The encoding is deterministic (fields in the order of their numbers, attributes sorted by key), so that whoever has a
+//! decoded leaf can compute its hash.
+
+use hongyan_proto::audit::v1::{AuditEvent, Leaf};
+use prost::Message as _;
+
+use crate::log::MAX_LEAF_OCTETS;
+
+/// The version that new leaves have.
+const VERSION: u32 = 1;
+/// Octets that a leaf needs beside its producer and its event, at most: five numbers and six tags.
+const ENVELOPE_OCTETS: usize = 64;
+
+/// Whether an event of this producer fits in a leaf, whatever numbers it gets.
+pub(crate) fn fits(producer: &str, event: &AuditEvent) -> bool {
+    event.encoded_len() + producer.len() + ENVELOPE_OCTETS <= MAX_LEAF_OCTETS
+}
+
+/// Encodes a leaf.
+pub(crate) fn encode(
+    index: u64,
+    (producer, epoch, seq): (&str, u64, u64),
+    received_at_unix_ms: i64,
+    event: AuditEvent,
+) -> Vec<u8> {
+    Leaf {
+        version: VERSION,
+        index,
+        producer: producer.to_owned(),
+        epoch,
+        seq,
+        received_at_unix_ms,
+        event: Some(event),
+    }
+    .encode_to_vec()
+}
+
+/// Decodes the leaf that stands at `index`; says what is wrong with it.
+pub(crate) fn decode(index: u64, bytes: &[u8]) -> Result<(Leaf, AuditEvent), String> {
+    let mut leaf = Leaf::decode(bytes).map_err(|error| format!("is no leaf: {error}"))?;
+    if leaf.version != VERSION {
+        return Err(format!(
+            "leaf version {} is not known to this program",
+            leaf.version
+        ));
+    }
+    if leaf.index != index {
+        return Err(format!("the leaf says that its index is {}", leaf.index));
+    }
+    match leaf.event.take() {
+        Some(event) => Ok((leaf, event)),
+        None => Err("the leaf holds no event".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use hongyan_proto::audit::v1::{AuditEvent, Leaf};
+    use prost::Message as _;
+
+    use super::{decode, encode, fits};
+    use crate::log::MAX_LEAF_OCTETS;
+
+    fn event() -> AuditEvent {
+        AuditEvent {
+            event_id: "0197a1b2-c3d4-7000-8000-000000000001".into(),
+            occurred_at_unix_ms: 1_763_700_000_000,
+            action: "MESSAGE_FINAL".into(),
+            attributes: (0..40)
+                .map(|n| (format!("key{n}"), format!("value{n}")))
+                .collect(),
+            sealed: vec![7; 100].into(),
+            ..AuditEvent::default()
+        }
+    }
+
+    #[test]
+    fn decoding_and_encoding_again_gives_the_same_bytes() {
+        let bytes = encode(9, ("p", 2, 3), 4, event());
+        let (leaf, found) = decode(9, &bytes).unwrap();
+        assert_eq!(found, event());
+        let again = Leaf {
+            event: Some(found),
+            ..leaf
+        }
+        .encode_to_vec();
+        assert_eq!(again, bytes);
+    }
+
+    #[test]
+    fn a_leaf_at_the_wrong_place_or_of_a_later_version_is_told() {
+        let bytes = encode(9, ("p", 2, 3), 4, event());
+        assert!(decode(8, &bytes).unwrap_err().contains('9'));
+        assert!(decode(9, b"\xff").unwrap_err().contains("no leaf"));
+        let later = Leaf {
+            version: 2,
+            index: 9,
+            event: Some(event()),
+            ..Leaf::default()
+        };
+        assert!(
+            decode(9, &later.encode_to_vec())
+                .unwrap_err()
+                .contains("version 2")
+        );
+        let empty = Leaf {
+            version: 1,
+            index: 9,
+            ..Leaf::default()
+        };
+        assert!(
+            decode(9, &empty.encode_to_vec())
+                .unwrap_err()
+                .contains("no event")
+        );
+    }
+
+    #[test]
+    fn what_fits_stays_within_the_limit_whatever_its_numbers() {
+        let producer = "p".repeat(128);
+        let mut largest = event();
+        let overhead = largest.encoded_len() - 100;
+        largest.sealed = vec![1; MAX_LEAF_OCTETS - overhead - 128 - 64 - 2].into();
+        assert!(fits(&producer, &largest));
+        let bytes = encode(u64::MAX, (&producer, u64::MAX, u64::MAX), -1, largest.clone());
+        assert!(bytes.len() <= MAX_LEAF_OCTETS, "{}", bytes.len());
+        largest.sealed = vec![1; MAX_LEAF_OCTETS].into();
+        assert!(!fits(&producer, &largest));
+    }
+}

@@ -1,0 +1,111 @@
+//! Appending side by side, and what a new start finds.
+
+use std::{collections::BTreeSet, ops::ControlFlow, sync::Arc};
+
+use hongyan_proto::audit::v1::AuditEvent;
+use hongyan_tlog::{Frontier, leaf_hash};
+
+use super::{Numbered, Placed, Record, Submission, open};
+
+const SEGMENT_OCTETS: u64 = 16_384;
+
+fn own() -> (Arc<str>, u64) {
+    (Arc::from("audit-svc/test"), 1)
+}
+
+fn numbered(producer: &str, seq: u64) -> Submission {
+    Submission::Numbered(Numbered {
+        producer: Arc::from(producer),
+        epoch: 1,
+        seq,
+        event: AuditEvent {
+            action: "TESTED".into(),
+            ..AuditEvent::default()
+        },
+    })
+}
+
+fn index(placed: Placed) -> u64 {
+    match placed {
+        Placed::Recorded(place) => place.index,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn root_of(record: &Record) -> (u64, String) {
+    let mut frontier = Frontier::new();
+    record
+        .reader()
+        .read_range(0..u64::MAX, |_, leaf| {
+            frontier.push(leaf_hash(leaf));
+            ControlFlow::Continue(())
+        })
+        .unwrap();
+    (frontier.size(), frontier.root().to_string())
+}
+
+#[tokio::test]
+async fn appends_side_by_side_get_contiguous_indices_and_batches_stay_together() {
+    let dir = tempfile::tempdir().unwrap();
+    let opened = open(dir.path(), SEGMENT_OCTETS, own()).unwrap();
+    let tasks: Vec<_> = (0..64)
+        .map(|producer| {
+            let record = opened.record.clone();
+            tokio::spawn(async move {
+                let batch = (1..=20)
+                    .map(|seq| numbered(&format!("p{producer}"), seq))
+                    .collect();
+                let placed = record.append(batch).await.unwrap();
+                placed.into_iter().map(index).collect::<Vec<_>>()
+            })
+        })
+        .collect();
+    let mut all = BTreeSet::new();
+    for task in tasks {
+        let indices = task.await.unwrap();
+        assert!(
+            indices.windows(2).all(|pair| pair[1] == pair[0] + 1),
+            "{indices:?}"
+        );
+        all.extend(indices);
+    }
+    assert_eq!(all, (0..1_280).collect());
+    let head = opened.record.head();
+    assert_eq!((head.size, head.root.to_string()), root_of(&opened.record));
+}
+
+#[tokio::test]
+async fn after_a_restart_the_root_is_the_same_and_duplicates_are_known() {
+    let dir = tempfile::tempdir().unwrap();
+    let first = open(dir.path(), SEGMENT_OCTETS, own()).unwrap();
+    let batch: Vec<_> = (1..=300).map(|seq| numbered("p", seq)).collect();
+    first.record.append(batch.clone()).await.unwrap();
+    let again = first.record.append(batch[..3].to_vec()).await.unwrap();
+    assert_eq!(again, [Placed::Duplicate; 3]);
+    let head = first.record.head();
+    drop(first.record);
+    first.ended.await.unwrap().unwrap();
+
+    let second = open(dir.path(), SEGMENT_OCTETS, own()).unwrap();
+    assert_eq!(second.cut, None);
+    assert_eq!(second.record.head(), head);
+    let mut batch = batch;
+    batch.push(numbered("p", 301));
+    let placed = second.record.append(batch).await.unwrap();
+    assert!(placed[..300].iter().all(|placed| *placed == Placed::Duplicate));
+    assert_eq!(index(placed[300]), 300);
+}
+
+#[tokio::test]
+async fn gaps_are_told_through_the_handle() {
+    let dir = tempfile::tempdir().unwrap();
+    let opened = open(dir.path(), SEGMENT_OCTETS, own()).unwrap();
+    opened
+        .record
+        .append(vec![numbered("p", 1), numbered("p", 4)])
+        .await
+        .unwrap();
+    let (gaps, count) = opened.record.gaps(0, 10).await.unwrap();
+    assert_eq!((gaps[0].first, gaps[0].last, count), (2, 3, 1));
+    assert_eq!(opened.record.gaps(60_000, 10).await.unwrap().1, 0);
+}
