@@ -97,7 +97,7 @@ where
     let exit = match stop_on_signals(stop.clone()) {
         Ok(()) => {
             let render = Arc::new(telemetry.metrics_renderer());
-            serve_as(instance, info, chassis, settings, build, render, stop).await
+            Box::pin(serve_as(instance, info, chassis, settings, build, render, stop)).await
         }
         Err(error) => {
             error!(%error, "signals cannot be heard");
@@ -151,4 +151,81 @@ fn log_panics() {
         metrics::counter!("hongyan_panics_total").increment(1);
         error!(at, "a panic");
     }));
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{fs, path::Path};
+
+    use hongyan_config::Source;
+
+    use super::{arguments, run};
+    use crate::{Exit, Service, ServiceInfo};
+
+    const INFO: ServiceInfo = ServiceInfo {
+        name: "test-svc",
+        version: "1.2.3",
+        descriptor_set: hongyan_proto::FILE_DESCRIPTOR_SET,
+    };
+
+    /// What the process would exit with; a service that gets as far as being built would hang.
+    fn exit_of(settings: &str, flags: &[&str]) -> Exit {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("settings.yaml");
+        fs::write(&file, settings).unwrap();
+        exit_of_file(&file, flags)
+    }
+
+    fn exit_of_file(file: &Path, flags: &[&str]) -> Exit {
+        let command_line = ["test-svc", "--config", file.to_str().unwrap()];
+        let arguments = arguments(INFO)
+            .try_get_matches_from(command_line.iter().chain(flags))
+            .unwrap();
+        let read = |source: &mut Source| source.or("greeting", String::new());
+        run(INFO, &arguments, read, |_, _| {
+            std::future::pending::<Result<Service, _>>()
+        })
+    }
+
+    const GOOD: &str = "grpc: {listen: 127.0.0.1:0}\nadmin: {listen: 127.0.0.1:0}\ngreeting: hello\n\
+                        identity: {cert_file: a, key_file: b, roots_file: c, trust_domain: d, method_table_file: e}\n";
+
+    #[test]
+    fn settings_in_order_are_said_to_be() {
+        assert_eq!(exit_of(GOOD, &["--check"]), Exit::Drained);
+    }
+
+    #[test]
+    fn mistakes_in_the_settings_exit_with_64() {
+        for wrong in [
+            "greeting: hello\n".to_owned(),
+            format!("{GOOD}typo: 1\n"),
+            format!("{GOOD}drain: {{notice_ms: 30000}}\n"),
+            GOOD.replace(", method_table_file: e", ""),
+            GOOD.replace("{listen: 127.0.0.1:0}", "{listen: nowhere}"),
+            format!("{GOOD}telemetry: {{sample_ratio: 2}}\n"),
+            "[".to_owned(),
+        ] {
+            assert_eq!(exit_of(&wrong, &["--check"]), Exit::Settings, "{wrong}");
+            assert_eq!(exit_of(&wrong, &[]), Exit::Settings, "{wrong}");
+        }
+        assert_eq!(
+            exit_of_file(Path::new("/none/settings.yaml"), &[]),
+            Exit::Settings
+        );
+        assert_eq!(Exit::Settings.code(), 64);
+    }
+
+    #[test]
+    fn the_command_line_takes_nothing_else() {
+        for (command_line, wrong) in [
+            (vec!["test-svc", "--typo"], true),
+            (vec!["test-svc", "extra"], true),
+            (vec!["test-svc", "--version"], false),
+            (vec!["test-svc", "--help"], false),
+        ] {
+            let answer = arguments(INFO).try_get_matches_from(command_line).unwrap_err();
+            assert_eq!(answer.use_stderr(), wrong, "{answer}");
+        }
+    }
 }

@@ -68,7 +68,8 @@ where
     F: Future<Output = Result<Service, BuildError>>,
 {
     let instance = format!("{}-{}", info.name, uuid::Uuid::new_v4());
-    serve_as(
+    // Boxed: it holds the whole service, and would make every future around it as large.
+    Box::pin(serve_as(
         Arc::from(instance),
         info,
         chassis,
@@ -76,7 +77,7 @@ where
         build,
         render_metrics,
         stop,
-    )
+    ))
     .await
 }
 

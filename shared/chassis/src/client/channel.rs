@@ -152,12 +152,12 @@ impl Shared {
         let (parts, body) = request.into_parts();
         // One message, in memory already: kept whole, so that it can be sent again.
         let message = body.collect().await?.to_bytes();
-        let answered = tokio::time::timeout_at(deadline, self.send(parts, message)).await;
+        let answered = tokio::time::timeout_at(deadline, self.send(parts, message, limit)).await;
         let response = answered.map_err(|_| failure::too_late(limit))??;
         Ok(response.map(|body| Body::new(AnswerBody::new(body, Some((deadline, limit))))))
     }
 
-    async fn send(&self, parts: Parts, message: Bytes) -> Result<Response<Body>, Status> {
+    async fn send(&self, parts: Parts, message: Bytes, limit: Duration) -> Result<Response<Body>, Status> {
         let mut attempt = 1;
         loop {
             let body = Full::new(message.clone()).map_err(|never: Infallible| match never {});
@@ -165,7 +165,7 @@ impl Shared {
             match self.connection().oneshot(request).await {
                 Ok(response) => return Ok(response),
                 Err(error) if attempt < MOST_ATTEMPTS && failure::never_sent(&error) => attempt += 1,
-                Err(error) => return Err(failure::unreachable(&error)),
+                Err(error) => return Err(failure::of(&error, limit)),
             }
         }
     }
@@ -175,7 +175,7 @@ impl Shared {
         let answered = tokio::time::timeout(limit, self.connection().oneshot(request)).await;
         let response = answered
             .map_err(|_| failure::too_late(limit))?
-            .map_err(|error| failure::unreachable(&error))?;
+            .map_err(|error| failure::of(&error, limit))?;
         Ok(response.map(|body| Body::new(AnswerBody::new(body, None))))
     }
 

@@ -5,7 +5,7 @@
 
 use std::{error::Error, time::Duration};
 
-use tonic::{Code, ConnectError, Status};
+use tonic::{Code, ConnectError, Status, TimeoutExpired};
 
 use crate::problem::{Chain, Problem};
 
@@ -14,16 +14,31 @@ const COME_BACK_AFTER: Duration = Duration::from_millis(200);
 /// Whether the call certainly never left this process: the connection could not be made, or was closing before the request was
 /// written. Then it can be repeated without asking anybody.
 pub(super) fn never_sent(error: &(dyn Error + 'static)) -> bool {
-    let mut next = Some(error);
-    while let Some(error) = next {
-        if error.is::<ConnectError>()
-            || error
+    any_cause(error, |cause| {
+        cause.is::<ConnectError>()
+            || cause
                 .downcast_ref::<hyper::Error>()
                 .is_some_and(hyper::Error::is_canceled)
-        {
+    })
+}
+
+/// What a call's failure in its transport means.
+pub(super) fn of(error: &(dyn Error + 'static), limit: Duration) -> Status {
+    // tonic's own channel reads `grpc-timeout` too, and its timer may ring in the same instant as ours.
+    if any_cause(error, <dyn Error>::is::<TimeoutExpired>) {
+        too_late(limit)
+    } else {
+        unreachable(error)
+    }
+}
+
+fn any_cause(error: &(dyn Error + 'static), is: impl Fn(&(dyn Error + 'static)) -> bool) -> bool {
+    let mut next = Some(error);
+    while let Some(cause) = next {
+        if is(cause) {
             return true;
         }
-        next = error.source();
+        next = cause.source();
     }
     false
 }
@@ -47,11 +62,11 @@ pub(super) fn too_late(limit: Duration) -> Status {
 
 #[cfg(test)]
 mod tests {
-    use std::{fmt, io};
+    use std::{fmt, io, time::Duration};
 
     use tonic::{Code, ConnectError};
 
-    use super::{never_sent, unreachable};
+    use super::{never_sent, of};
     use crate::problem::Problem;
 
     #[derive(Debug)]
@@ -79,7 +94,12 @@ mod tests {
 
     #[test]
     fn a_broken_connection_is_unavailable_and_says_no_more() {
-        let status = unreachable(&io::Error::other("10.0.0.7 broke"));
+        let limit = Duration::from_millis(5);
+        assert_eq!(
+            of(&tonic::TimeoutExpired(()), limit).code(),
+            Code::DeadlineExceeded
+        );
+        let status = of(&io::Error::other("10.0.0.7 broke"), limit);
         let problem = Problem::from_status(&status);
         assert_eq!(
             (problem.code, problem.reason.as_ref()),
