@@ -16,10 +16,14 @@ use crate::{
 
 static RECLAIM: LazyLock<Script> = LazyLock::new(|| Script::new("reclaim", &[lua::RECLAIM]));
 static RENEW: LazyLock<Script> = LazyLock::new(|| Script::new("renew", &[lua::RENEW]));
+static RELEASE: LazyLock<Script> = LazyLock::new(|| Script::new("release", &[lua::RELEASE]));
 static DEAD_LETTER: LazyLock<Script> = LazyLock::new(|| Script::new("dead-letter", &[lua::DEAD_LETTER]));
 
 /// Dead letters kept for each stream, about; older ones go.
 const DEAD_LETTERS_KEPT: u64 = 100_000;
+
+/// The idle time that a released entry is given: longer than any lease.
+const RELEASED_IDLE_MS: u64 = 30 * 24 * 3_600_000;
 
 /// One consumer of one consumer group over one or more streams; cheap to clone.
 ///
@@ -247,6 +251,30 @@ impl Group {
             }
         }
         Ok(lost)
+    }
+
+    /// Gives entries back unfinished: the next [`Group::reclaim`] of anybody takes them, however long its least idle time.
+    /// Entries that another consumer holds by now are left to it.
+    pub async fn release<'e>(
+        &self,
+        entries: impl IntoIterator<Item = (&'e str, StreamId)>,
+    ) -> Result<(), QueueError> {
+        let mut batch = Batch::new();
+        for (stream, id) in entries {
+            batch.push(
+                &RELEASE
+                    .prepare()
+                    .key(stream)
+                    .arg(self.inner.name)
+                    .arg(self.inner.consumer.as_str())
+                    .arg(id.to_string())
+                    .arg(RELEASED_IDLE_MS),
+            );
+        }
+        for result in batch.run(&mut self.inner.redis.shared()).await? {
+            result?;
+        }
+        Ok(())
     }
 
     /// Settles entries. Settling one twice does no harm.

@@ -14,6 +14,7 @@ pub const FEED: &str = include_str!("lua/feed.lua");
 pub(crate) const DEAD_LETTER: &str = include_str!("lua/dead_letter.lua");
 pub(crate) const RECLAIM: &str = include_str!("lua/reclaim.lua");
 pub(crate) const RENEW: &str = include_str!("lua/renew.lua");
+pub(crate) const RELEASE: &str = include_str!("lua/release.lua");
 pub(crate) const TRIM: &str = include_str!("lua/trim.lua");
 pub(crate) const DEPTH: &str = include_str!("lua/depth.lua");
 pub(crate) const FEED_ACK: &str = include_str!("lua/feed_ack.lua");

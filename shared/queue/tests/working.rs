@@ -298,3 +298,21 @@ async fn a_group_over_a_key_of_another_type_is_an_error_and_not_an_outage() {
     let joined = Group::join(&redis, [STREAM.to_owned()], "workers", &Consumer::unique("test")).await;
     assert!(matches!(joined, Err(QueueError::Script { .. })), "{joined:?}");
 }
+
+#[tokio::test]
+async fn a_released_entry_is_taken_over_at_once_and_only_by_its_holder_released() {
+    let server = PrivateRedis::start();
+    let redis = server.connect().await;
+    let (holder, other) = (join(&redis).await, join(&redis).await);
+    add(&redis, "given back").await;
+    let entries = holder.read(10, 0).await.unwrap();
+    other.release(named(&entries)).await.unwrap();
+    assert!(
+        other.reclaim(60_000, 10).await.unwrap().is_empty(),
+        "not the holder's word"
+    );
+    holder.release(named(&entries)).await.unwrap();
+    let taken = other.reclaim(60_000, 10).await.unwrap();
+    assert_eq!(bodies(&taken), ["given back"]);
+    assert_eq!(taken[0].delivery_count, 2);
+}

@@ -17,8 +17,8 @@ pub struct Rate {
 impl Rate {
     /// The slowest rate: one in a hundred seconds.
     pub const LEAST: f64 = 0.01;
-    /// The fastest rate: the interval keeps a resolution of 1 %.
-    pub const MOST: f64 = 10_000.0;
+    /// The fastest rate; near it the interval, in whole microseconds, costs up to a tenth of the rate.
+    pub const MOST: f64 = 100_000.0;
 
     /// Between [`Rate::LEAST`] and [`Rate::MOST`]; what lies outside is brought to the nearer end.
     ///
@@ -29,7 +29,7 @@ impl Rate {
         let rate = rate.clamp(Self::LEAST, Self::MOST);
         let interval = ((SECOND_US + TOLERANCE_US) as f64 / rate).ceil();
         Self {
-            // In range by the clamp above: between 102 and 102,000,000.
+            // In range by the clamp above: between 11 and 102,000,000.
             #[allow(clippy::cast_sign_loss, reason = "positive by construction")]
             interval_us: interval as u64,
         }
