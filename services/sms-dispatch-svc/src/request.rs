@@ -1,0 +1,279 @@
+//! What a caller asks for, checked whole. Pure.
+//!
+//! Every wrong field is named with what is wrong with it, all at once; no description repeats a value, because most of
+//! them are personal.
+
+use std::time::Duration;
+
+use hongyan_catalog::{Catalog, MAX_SOURCE_DIGITS, Tenant};
+use hongyan_chassis::Problem;
+use hongyan_domain::{Extension, LinkName, MessageClass, Msisdn, Reference, RequestId, text};
+use hongyan_proto::dispatch::v1::{SendMessageRequest, send_message_request::Content};
+use hongyan_telemetry::TraceContext;
+
+use crate::{
+    convert::class_of,
+    route::{self, Route},
+};
+
+/// A request that can be sent. Holds personal data: it has no `Debug`.
+pub struct Submission {
+    /// What the caller names the request by.
+    pub request_id: RequestId,
+    /// The recipient.
+    pub phone: Msisdn,
+    /// What the message is for.
+    pub class: MessageClass,
+    /// With its signature in front.
+    pub text: String,
+    /// How many segments the carrier bills: 1 to 6.
+    pub segments: u8,
+    /// Access number and extension.
+    pub source: String,
+    /// The caller's own word.
+    pub reference: Reference,
+    /// How long the message is worth sending.
+    pub validity: Duration,
+    /// Whose subscriber the recipient is.
+    pub carrier: hongyan_domain::Carrier,
+    /// What the message leaves by.
+    pub link: LinkName,
+    /// The trace that the caller gave the message.
+    pub trace: Option<TraceContext>,
+}
+
+/// The longest validity that a class may ask for. A code that arrives late is a danger; a carrier keeps no message
+/// longer than three days.
+pub fn longest_validity(class: MessageClass) -> Duration {
+    const MINUTE: u64 = 60;
+    let seconds = match class {
+        MessageClass::Otp => 15 * MINUTE,
+        MessageClass::Reply => 60 * MINUTE,
+        MessageClass::Notice | MessageClass::Bulk => 72 * 60 * MINUTE,
+    };
+    Duration::from_secs(seconds)
+}
+
+/// Checks a request of a tenant against the catalog.
+pub fn check(
+    request: &SendMessageRequest,
+    tenant: &Tenant,
+    catalog: &Catalog,
+) -> Result<Submission, Problem> {
+    let mut wrong = Problem::invalid();
+    let mut note = |field: &str, why: &dyn ToString| {
+        let so_far = std::mem::replace(&mut wrong, Problem::invalid());
+        wrong = so_far.field(field, why.to_string());
+    };
+
+    let request_id = RequestId::parse(&request.request_id)
+        .map_err(|error| note("request_id", &error))
+        .ok();
+    if holds_mobile_number(&request.request_id) {
+        note(
+            "request_id",
+            &"holds a mobile number; it is kept in clear and must be free of personal data",
+        );
+    }
+    let phone = Msisdn::parse(&request.phone)
+        .map_err(|error| note("phone", &error))
+        .ok();
+    let class = class(request, tenant).map_err(|why| note("class", &why)).ok();
+    let text = signed_text(request, tenant, &mut note);
+    let segments = text
+        .as_ref()
+        .and_then(|(field, text)| text::segments(text).map_err(|error| note(field, &error)).ok());
+    let reference = Reference::parse(&request.reference)
+        .map_err(|error| note("reference", &error))
+        .ok();
+    if holds_mobile_number(&request.reference) {
+        note(
+            "reference",
+            &"holds a mobile number; it is kept in clear and must be free of personal data",
+        );
+    }
+    let validity = class.and_then(|class| {
+        validity(request.validity_seconds, class)
+            .map_err(|why| note("validity_seconds", &why))
+            .ok()
+    });
+    let route = phone.map(|phone| route::find(&phone, tenant, catalog));
+    let source = source(
+        &request.extension,
+        route.as_ref().and_then(|route| route.as_ref().ok()),
+    )
+    .map_err(|why| note("extension", &why))
+    .ok();
+    let trace = trace(&request.traceparent)
+        .map_err(|why| note("traceparent", &why))
+        .ok();
+
+    let (
+        Some(request_id),
+        Some(phone),
+        Some(class),
+        Some((_, text)),
+        Some(segments),
+        Some(reference),
+        Some(validity),
+        Some(route),
+        Some(source),
+        Some(trace),
+        false,
+    ) = (
+        request_id,
+        phone,
+        class,
+        text,
+        segments,
+        reference,
+        validity,
+        route,
+        source,
+        trace,
+        wrong.has_fields(),
+    )
+    else {
+        return Err(wrong);
+    };
+    let route = route.map_err(|error| Problem::precondition("NO_ROUTE", error.to_string()))?;
+    Ok(Submission {
+        request_id,
+        phone,
+        class,
+        text,
+        segments: segments.get(),
+        source,
+        reference,
+        validity,
+        carrier: route.carrier,
+        link: route.link.name.clone(),
+        trace,
+    })
+}
+
+/// The class that was asked for; where none was, the template's.
+fn class(request: &SendMessageRequest, tenant: &Tenant) -> Result<MessageClass, String> {
+    let declared = match &request.content {
+        Some(Content::Template(template)) => {
+            tenant.template(&template.id).and_then(|template| template.class)
+        }
+        _ => None,
+    };
+    match (class_of(request.class), declared) {
+        (None, Some(declared)) if request.class == 0 => Ok(declared),
+        (None, _) => Err("must be OTP, REPLY, NOTICE or BULK".to_owned()),
+        (Some(class), Some(declared)) if class != declared => Err(format!(
+            "is not the class that the template is declared for ({declared})"
+        )),
+        (Some(class), _) => Ok(class),
+    }
+}
+
+/// The text behind its signature, and which field it came from.
+fn signed_text(
+    request: &SendMessageRequest,
+    tenant: &Tenant,
+    note: &mut impl FnMut(&str, &dyn ToString),
+) -> Option<(&'static str, String)> {
+    let signature = match request.signature.as_str() {
+        "" => Some(tenant.default_signature()),
+        own if tenant.has_signature(own) => Some(own),
+        _ => {
+            note(
+                "signature",
+                &"is not one of the tenant's signatures; give it without its brackets",
+            );
+            None
+        }
+    };
+    let (field, text) = match &request.content {
+        None => {
+            note("content", &"exactly one of text and template must be given");
+            return None;
+        }
+        Some(Content::Text(text)) => ("text", text.clone()),
+        Some(Content::Template(given)) => {
+            let Some(template) = tenant.template(&given.id) else {
+                note("template.id", &"is not one of the tenant's templates");
+                return None;
+            };
+            let filled = template
+                .fill(&given.parameters)
+                .map_err(|error| note("template.parameters", &error))
+                .ok()?;
+            ("template.parameters", filled)
+        }
+    };
+    if text.trim().is_empty() {
+        note(field, &"is empty");
+    }
+    if text.chars().any(|c| c.is_control() && !matches!(c, '\n' | '\r')) {
+        note(field, &"has a control character other than a line break");
+    }
+    let signed = format!("【{}】{text}", signature?);
+    if text.starts_with(signed.get(..signed.len() - text.len()).unwrap_or_default()) {
+        note(
+            field,
+            &"begins with its signature, which is put in front of every message",
+        );
+    }
+    Some((field, signed))
+}
+
+fn validity(seconds: u32, class: MessageClass) -> Result<Duration, String> {
+    let longest = longest_validity(class);
+    match Duration::from_secs(seconds.into()) {
+        Duration::ZERO => Ok(Duration::from_millis(class.default_validity_ms())),
+        asked if asked <= longest => Ok(asked),
+        _ => Err(format!(
+            "must be at most {} for the class {class}; 0 for its default",
+            longest.as_secs()
+        )),
+    }
+}
+
+/// The number that the recipient sees. Where there is no route the extension is checked by itself.
+fn source(extension: &str, route: Option<&Route<'_>>) -> Result<String, String> {
+    let extension = Extension::parse(extension).map_err(|error| error.to_string())?;
+    let Some(route) = route else {
+        return Ok(String::new());
+    };
+    let allowed = usize::from(route.access_number.extension_digits);
+    let length = extension.as_str().len();
+    if length > allowed {
+        return Err(format!(
+            "must be at most {allowed} digits behind the tenant's access number"
+        ));
+    }
+    let source = format!("{}{}", route.access_number.number, extension.as_str());
+    if source.len() > MAX_SOURCE_DIGITS {
+        return Err(format!(
+            "makes {} digits with the access number; at most {MAX_SOURCE_DIGITS} can be shown",
+            source.len()
+        ));
+    }
+    Ok(source)
+}
+
+fn trace(traceparent: &str) -> Result<Option<TraceContext>, &'static str> {
+    if traceparent.is_empty() {
+        return Ok(None);
+    }
+    TraceContext::parse(traceparent)
+        .map(Some)
+        .ok_or("is not a W3C traceparent")
+}
+
+/// Whether a word of just eleven digits (thirteen with 86 in front) looks like a mobile number. Digits inside of a longer
+/// word, such as the last part of a UUID, are left alone.
+fn holds_mobile_number(text: &str) -> bool {
+    text.split(|c: char| !c.is_ascii_alphanumeric()).any(|word| {
+        let national = if word.len() == 13 { word.strip_prefix("86").unwrap_or_default() } else { word };
+        matches!(national.as_bytes(), [b'1', b'3'..=b'9', rest @ ..] if rest.len() == 9 && rest.iter().all(u8::is_ascii_digit))
+    })
+}
+
+#[cfg(test)]
+#[path = "request_tests.rs"]
+mod tests;
