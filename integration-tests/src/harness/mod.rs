@@ -6,10 +6,13 @@
 
 pub mod ca;
 pub mod history;
+pub mod judge;
 pub mod leak;
 pub mod mesh;
 pub mod ports;
 pub mod process;
 pub mod redis;
+pub mod running;
+pub mod traffic;
 pub mod wait;
 mod watchdog;

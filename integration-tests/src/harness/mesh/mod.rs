@@ -2,12 +2,194 @@
 
 mod catalog;
 mod clients;
+mod gateway;
 mod layout;
+mod options;
+pub mod people;
 mod service;
 mod settings;
+mod start;
+mod world;
+
+use std::{net::SocketAddr, process::ExitStatus, time::Duration};
+
+use anyhow::{Context as _, Result};
+
+use super::{
+    ca::{Identity, TestCa, Validity},
+    redis::RedisServer,
+    running::{RunningMesh, RunningProgram},
+};
 
 pub use catalog::{CatalogFiles, ExampleLink, LINKS_OF_THE_EXAMPLE, replaced_once};
 pub use clients::{Addresses, Client, Service};
+pub use gateway::{Gateway, Part, TakenSegment};
 pub use layout::Layout;
+pub use options::{CatalogChange, Home, MeshOptions};
 pub use service::{Ready, ServiceProcess};
 pub use settings::Settings;
+
+/// The mesh's own programs, in the order of their start. Replicas of a link end with `-1`, `-2` …
+pub const SERVICES: [&str; 5] = [
+    "audit-svc",
+    "sms-dispatch-svc",
+    "verify-svc",
+    "carrier-link-svc",
+    "uplink-router-svc",
+];
+
+/// Where the simulated world answers.
+#[derive(Debug, Clone)]
+pub struct World {
+    /// The trace sink's side for questions.
+    pub traces: SocketAddr,
+    /// The trace sink's OTLP side.
+    pub otlp: SocketAddr,
+    /// The control side of each link's gateway, in the order of [`LINKS_OF_THE_EXAMPLE`].
+    pub gateways: [SocketAddr; 3],
+    /// Where the identity upstream is asked.
+    pub questions: SocketAddr,
+    /// The control side of the identity upstream.
+    pub identity: SocketAddr,
+    /// The control side of the business handler.
+    pub handler: SocketAddr,
+}
+
+/// A running mesh. Dropping it stops everything, unless it was detached.
+#[derive(Debug)]
+pub struct Mesh {
+    /// Where it keeps its files.
+    pub layout: Layout,
+    /// Who vouches for everybody in it.
+    pub ca: TestCa,
+    /// Where its services answer.
+    pub addresses: Addresses,
+    /// Where the world around it answers.
+    pub world: World,
+    /// Its catalog as last written.
+    pub catalog: CatalogFiles,
+    programs: Vec<ServiceProcess>,
+    redis: RedisServer,
+    /// Last, so that the files go when nobody writes them any more.
+    _home: Home,
+}
+
+impl Mesh {
+    /// Starts everything and waits until all of it is ready.
+    pub async fn start(options: MeshOptions) -> Result<Self> {
+        start::start(options).await
+    }
+
+    /// Its Redis.
+    pub fn redis(&mut self) -> &mut RedisServer {
+        &mut self.redis
+    }
+
+    /// One of its programs, by name.
+    pub fn program(&mut self, name: &str) -> Result<&mut ServiceProcess> {
+        self.programs
+            .iter_mut()
+            .find(|program| program.name() == name)
+            .with_context(|| format!("the mesh has no program {name}"))
+    }
+
+    /// All of its programs, Redis excepted, in the order of their start.
+    pub fn programs(&mut self) -> &mut [ServiceProcess] {
+        &mut self.programs
+    }
+
+    /// SIGKILL to one program.
+    pub fn kill(&mut self, name: &str) -> Result<()> {
+        self.program(name)?.kill()
+    }
+
+    /// Starts one program again, and waits until it is ready.
+    pub async fn restart(&mut self, name: &str) -> Result<()> {
+        let program = self.program(name)?;
+        program.restart()?;
+        program.wait_ready().await
+    }
+
+    /// SIGTERM to one program, and waits for its drain.
+    pub async fn terminate(&mut self, name: &str) -> Result<ExitStatus> {
+        self.program(name)?.terminate().await
+    }
+
+    /// A certificate for any path of the trust domain (`caller/…`, `operator/…`), issued now.
+    pub fn identity(&self, path: &str) -> Result<Identity> {
+        self.ca.write(&self.layout.tls(), path, Validity::Usual)
+    }
+
+    /// Clients for any path of the trust domain.
+    pub async fn client(&self, path: &str) -> Result<Client> {
+        Client::new(&self.identity(path)?, &self.addresses).await
+    }
+
+    /// Writes a changed catalog; the services take it up by themselves.
+    pub fn write_catalog(&mut self, files: CatalogFiles) -> Result<()> {
+        files.write(&self.layout.catalog(), &self.layout.secrets())?;
+        self.catalog = files;
+        Ok(())
+    }
+
+    /// The carriers' gateways, in the order of [`LINKS_OF_THE_EXAMPLE`].
+    pub fn gateways(&self) -> Vec<Gateway> {
+        self.world
+            .gateways
+            .iter()
+            .map(|address| Gateway::new(*address))
+            .collect()
+    }
+
+    /// Fails where a program has ended by itself.
+    pub fn must_run(&mut self) -> Result<()> {
+        for program in &mut self.programs {
+            anyhow::ensure!(
+                program.is_running(),
+                "{} has ended; see {}",
+                program.name(),
+                program.log().display()
+            );
+        }
+        Ok(())
+    }
+
+    /// SIGTERM to the services, last started first, then to everything else. Gives back each service's exit status.
+    pub async fn stop(mut self) -> Result<Vec<(String, ExitStatus)>> {
+        let mut ended = Vec::new();
+        while let Some(mut program) = self.programs.pop() {
+            let status = program.terminate().await?;
+            ended.push((program.name().to_owned(), status));
+        }
+        self.redis.process().terminate(Duration::from_secs(20)).await?;
+        Ok(ended)
+    }
+
+    /// Everything that runs, for stopping it later from another process.
+    pub fn running(&mut self) -> Result<RunningMesh> {
+        let mut programs = vec![RunningProgram::of("redis-server", self.redis.process().id())?];
+        for program in &self.programs {
+            programs.push(RunningProgram::of(program.name(), program.id())?);
+        }
+        let world = &self.world;
+        let mut places = vec![
+            ("redis".to_owned(), self.redis.url()),
+            ("traces".to_owned(), format!("http://{}/traces", world.traces)),
+            ("OTLP".to_owned(), format!("http://{}", world.otlp)),
+            (
+                "identity upstream".to_owned(),
+                format!("http://{}", world.identity),
+            ),
+            ("business handler".to_owned(), format!("http://{}", world.handler)),
+        ];
+        for (link, address) in LINKS_OF_THE_EXAMPLE.iter().zip(world.gateways) {
+            places.push((format!("gateway of {}", link.name), format!("http://{address}")));
+        }
+        Ok(RunningMesh {
+            root: self.layout.root().to_path_buf(),
+            programs,
+            addresses: self.addresses.clone(),
+            world: places,
+        })
+    }
+}

@@ -1,0 +1,127 @@
+//! A simulated carrier's control side, as a test uses it.
+
+use std::{net::SocketAddr, time::Duration};
+
+use anyhow::{Context as _, Result, ensure};
+use serde::{Deserialize, de::DeserializeOwned};
+use serde_json::{Value, json};
+
+const CALL_LIMIT: Duration = Duration::from_secs(30);
+/// Messages asked for at once.
+const PAGE: usize = 1_000;
+
+/// One submit that the gateway took.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct TakenSegment {
+    /// In the order of taking, from 1.
+    pub n: u64,
+    /// Whom it was for.
+    pub number: String,
+    /// Where it came from: access number and extension.
+    pub source: String,
+    /// Which part of a long text it is; `None` for a short one.
+    pub part: Option<Part>,
+    /// The segment's text, where the gateway keeps texts.
+    pub text: Option<String>,
+}
+
+/// A part of a long text.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct Part {
+    /// From 1.
+    pub number: u32,
+    /// Of how many.
+    pub total: u32,
+}
+
+/// Asks a gateway's control side.
+#[derive(Debug, Clone)]
+pub struct Gateway {
+    address: SocketAddr,
+    client: reqwest::Client,
+}
+
+impl Gateway {
+    /// Of the gateway whose control side listens there.
+    pub fn new(address: SocketAddr) -> Self {
+        Self {
+            address,
+            client: reqwest::Client::new(),
+        }
+    }
+
+    /// Every submit taken, oldest first; of one number, where one is given.
+    pub async fn taken(&self, number: Option<&str>) -> Result<Vec<TakenSegment>> {
+        let mut all: Vec<TakenSegment> = Vec::new();
+        loop {
+            let after = all.last().map_or(0, |last| last.n);
+            let mut path = format!("messages?after={after}&limit={PAGE}");
+            if let Some(number) = number {
+                path.push_str("&number=");
+                path.push_str(number);
+            }
+            let page: Vec<TakenSegment> = self.get(&path).await?;
+            let last_page = page.len() < PAGE;
+            all.extend(page);
+            if last_page {
+                return Ok(all);
+            }
+        }
+    }
+
+    /// The texts that a number was sent, whole, oldest first.
+    pub async fn texts(&self, number: &str) -> Result<Vec<String>> {
+        self.get(&format!("texts?number={number}")).await
+    }
+
+    /// What it counts.
+    pub async fn stats(&self) -> Result<Value> {
+        self.get("stats").await
+    }
+
+    /// How it misbehaves from now on.
+    pub async fn set_faults(&self, faults: &Value) -> Result<()> {
+        self.post("faults", faults).await
+    }
+
+    /// A subscriber texts an access number.
+    pub async fn uplink(&self, from: &str, to: &str, text: &str) -> Result<()> {
+        self.post("uplink", &json!({"from": from, "to": to, "text": text}))
+            .await
+    }
+
+    /// Cuts every connection.
+    pub async fn drop_connections(&self) -> Result<()> {
+        self.post("drop", &json!({})).await
+    }
+
+    async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T> {
+        let url = format!("http://{}/{path}", self.address);
+        let answer = self
+            .client
+            .get(&url)
+            .timeout(CALL_LIMIT)
+            .send()
+            .await?
+            .error_for_status()?;
+        answer
+            .json()
+            .await
+            .with_context(|| format!("the answer to {url}"))
+    }
+
+    async fn post(&self, path: &str, body: &Value) -> Result<()> {
+        let url = format!("http://{}/{path}", self.address);
+        let answer = self
+            .client
+            .post(&url)
+            .timeout(CALL_LIMIT)
+            .json(body)
+            .send()
+            .await?;
+        let status = answer.status();
+        let text = answer.text().await.unwrap_or_default();
+        ensure!(status.is_success(), "{url} answered {status}: {text}");
+        Ok(())
+    }
+}

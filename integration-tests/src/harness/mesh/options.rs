@@ -1,0 +1,93 @@
+//! What can be chosen about a mesh.
+
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
+
+use anyhow::{Context as _, Result};
+use tempfile::TempDir;
+
+use super::{catalog::CatalogFiles, settings::Settings};
+use crate::harness::process::Supervision;
+
+/// Where the mesh lives on disk.
+#[derive(Debug)]
+pub enum Home {
+    /// A directory that goes with the mesh.
+    Temporary(TempDir),
+    /// A directory that stays.
+    Kept(PathBuf),
+}
+
+impl Home {
+    /// A new directory that goes with the mesh, or stays where `HONGYAN_KEEP` is set (for looking at it afterwards).
+    pub fn temporary() -> Result<Self> {
+        let dir = tempfile::Builder::new()
+            .prefix("hongyan-mesh-")
+            .tempdir()
+            .context("cannot make a temporary directory")?;
+        if std::env::var_os("HONGYAN_KEEP").is_some() {
+            return Ok(Self::Kept(dir.keep()));
+        }
+        Ok(Self::Temporary(dir))
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        match self {
+            Self::Temporary(dir) => dir.path(),
+            Self::Kept(path) => path,
+        }
+    }
+}
+
+/// Changes the example catalog before it is written.
+pub type CatalogChange = Box<dyn FnOnce(&mut CatalogFiles) -> Result<()> + Send>;
+
+/// What can be chosen.
+pub struct MeshOptions {
+    /// Where it lives on disk.
+    pub home: Home,
+    /// Who ends its programs.
+    pub supervision: Supervision,
+    /// Replicas of carrier-link-svc.
+    pub link_replicas: usize,
+    /// Whether the services send their traces to the sink.
+    pub traced: bool,
+    /// Settings beyond the usual, by program.
+    pub settings: BTreeMap<String, Settings>,
+    /// Changes to the example catalog.
+    pub catalog: Option<CatalogChange>,
+}
+
+impl std::fmt::Debug for MeshOptions {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("MeshOptions")
+            .field("home", &self.home)
+            .finish_non_exhaustive()
+    }
+}
+
+impl MeshOptions {
+    /// One replica of everything, traced, in a temporary directory, ending with this process.
+    pub fn new() -> Result<Self> {
+        Ok(Self {
+            home: Home::temporary()?,
+            supervision: Supervision::EndsWithUs,
+            link_replicas: 1,
+            traced: true,
+            settings: BTreeMap::new(),
+            catalog: None,
+        })
+    }
+
+    /// Sets one setting of one program beyond the usual.
+    pub fn set(&mut self, program: &str, key: &str, value: &str) -> &mut Self {
+        self.settings
+            .entry(program.to_owned())
+            .or_default()
+            .set(key, value);
+        self
+    }
+}
