@@ -5,24 +5,35 @@ use tonic_health::{ServingStatus, server::HealthReporter};
 
 use crate::readiness::Board;
 
-/// Keeps the status of the process (`""`) and of each service true until the token is cancelled.
+/// What [`follow`] needs to end well.
+pub(crate) struct Ending {
+    /// The process takes no more calls.
+    pub(crate) shutdown: CancellationToken,
+    /// Cancelled by [`follow`]: watchers have been given the last status, their streams may end.
+    pub(crate) last_status_told: CancellationToken,
+}
+
+/// Keeps the status of the process (`""`) and of each service true, until the process drains and takes no more calls.
 pub(crate) async fn follow(
     board: Board,
     reporter: HealthReporter,
     services: Vec<&'static str>,
-    end: CancellationToken,
+    ending: Ending,
 ) {
     let mut changes = board.changes();
     loop {
         tell(&reporter, &services, board.is_ready()).await;
-        match end.run_until_cancelled(changes.next()).await {
-            Some(true) => {}
-            Some(false) | None => return,
+        if board.is_draining() {
+            ending.shutdown.cancelled().await;
+            ending.last_status_told.cancel();
+            return;
         }
+        changes.next().await;
     }
 }
 
 pub(crate) async fn tell(reporter: &HealthReporter, services: &[&'static str], ready: bool) {
+    metrics::gauge!("hongyan_ready").set(f64::from(u8::from(ready)));
     let status = if ready {
         ServingStatus::Serving
     } else {

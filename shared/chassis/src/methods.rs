@@ -1,6 +1,6 @@
 //! Which methods exist, and which of them stream.
 
-use std::collections::{HashMap, HashSet};
+use std::{collections::HashMap, sync::Arc};
 
 use prost::Message as _;
 use prost_types::FileDescriptorSet;
@@ -21,52 +21,70 @@ pub(crate) enum Shape {
 }
 
 /// The methods of the descriptor set, of health and of reflection, by their path (`/package.Service/Method`).
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub(crate) struct Methods {
-    shapes: HashMap<String, Shape>,
+    by_path: HashMap<String, Method>,
+    other: Method,
+}
+
+#[derive(Debug, Clone)]
+struct Method {
+    shape: Shape,
+    /// Fully qualified, shared by the labels of every call.
+    name: Arc<str>,
 }
 
 impl Methods {
     pub(crate) fn read(descriptor_set: &[u8]) -> Result<Self, prost::DecodeError> {
         let set = FileDescriptorSet::decode(descriptor_set)?;
-        let mut shapes = HashMap::from([
-            (format!("{HEALTH}Check"), Shape::Unary),
-            (format!("{HEALTH}List"), Shape::Unary),
-            (format!("{HEALTH}Watch"), Shape::Streaming),
-            (format!("{REFLECTION}ServerReflectionInfo"), Shape::Streaming),
-        ]);
+        let mut by_path = HashMap::new();
+        let mut add = |path: String, shape| {
+            let name = Arc::from(path.trim_start_matches('/'));
+            by_path.insert(path, Method { shape, name });
+        };
+        add(format!("{HEALTH}Check"), Shape::Unary);
+        add(format!("{HEALTH}List"), Shape::Unary);
+        add(format!("{HEALTH}Watch"), Shape::Streaming);
+        add(format!("{REFLECTION}ServerReflectionInfo"), Shape::Streaming);
         for file in &set.file {
             for service in &file.service {
                 for method in &service.method {
                     let path = format!("/{}.{}/{}", file.package(), service.name(), method.name());
                     let streams = method.client_streaming() || method.server_streaming();
-                    shapes.insert(path, if streams { Shape::Streaming } else { Shape::Unary });
+                    add(path, if streams { Shape::Streaming } else { Shape::Unary });
                 }
             }
         }
-        Ok(Self { shapes })
+        // A method that does not exist counts as unary: it is about to be refused, within a deadline.
+        let other = Method {
+            shape: Shape::Unary,
+            name: Arc::from(OTHER),
+        };
+        Ok(Self { by_path, other })
     }
 
-    /// A method that does not exist counts as unary: it is about to be refused, within a deadline.
     pub(crate) fn shape(&self, path: &str) -> Shape {
-        self.shapes.get(path).copied().unwrap_or(Shape::Unary)
+        self.of(path).shape
     }
 
     /// The method's fully-qualified name (`package.Service/Method`), or [`OTHER`].
-    pub(crate) fn label(&self, path: &str) -> &str {
-        self.shapes
-            .get_key_value(path)
-            .and_then(|(path, _)| path.strip_prefix('/'))
-            .unwrap_or(OTHER)
+    pub(crate) fn label(&self, path: &str) -> Arc<str> {
+        self.of(path).name.clone()
     }
 
     /// Whether the descriptor set has the service.
-    pub(crate) fn services(&self) -> HashSet<&str> {
-        self.shapes
-            .keys()
-            .filter_map(|path| path.strip_prefix('/')?.split_once('/'))
-            .map(|(service, _)| service)
-            .collect()
+    pub(crate) fn has_service(&self, service: &str) -> bool {
+        let of_it = |method: &Method| {
+            method
+                .name
+                .split_once('/')
+                .is_some_and(|(name, _)| name == service)
+        };
+        self.by_path.values().any(of_it)
+    }
+
+    fn of(&self, path: &str) -> &Method {
+        self.by_path.get(path).unwrap_or(&self.other)
     }
 
     /// Health and reflection are the chassis' own: answered under load, and ended as soon as the process drains.
@@ -96,9 +114,10 @@ mod tests {
             ("/grpc.health.v1.Health/Watch", Shape::Streaming),
         ] {
             assert_eq!(methods.shape(path), shape, "{path}");
-            assert_eq!(methods.label(path), &path[1..]);
+            assert_eq!(*methods.label(path), path[1..]);
         }
-        assert!(methods.services().contains("hongyan.audit.v1.AuditService"));
+        assert!(methods.has_service("hongyan.audit.v1.AuditService"));
+        assert!(!methods.has_service("hongyan.audit.v1"));
         assert!(Methods::is_own("/grpc.health.v1.Health/Watch"));
     }
 
@@ -111,7 +130,7 @@ mod tests {
             "/no.Such/Method",
             "/hongyan.dispatch.v1.DispatchService/Drop",
         ] {
-            assert_eq!(methods.label(path), OTHER);
+            assert_eq!(*methods.label(path), *OTHER);
             assert_eq!(methods.shape(path), Shape::Unary);
         }
         Methods::read(b"\xff\xff").unwrap_err();

@@ -59,6 +59,10 @@ impl Board {
         Changes(self.state.subscribe())
     }
 
+    pub(crate) fn is_draining(&self) -> bool {
+        self.state.borrow().draining
+    }
+
     pub(crate) fn is_ready(&self) -> bool {
         let state = self.state.borrow();
         !state.draining && state.missing.is_empty()
@@ -83,9 +87,11 @@ impl Board {
 pub(crate) struct Changes(watch::Receiver<State>);
 
 impl Changes {
-    /// `false` once nobody can change the board any more.
-    pub(crate) async fn next(&mut self) -> bool {
-        self.0.changed().await.is_ok()
+    pub(crate) async fn next(&mut self) {
+        if self.0.changed().await.is_err() {
+            // Nobody is left who could change the board.
+            std::future::pending::<()>().await;
+        }
     }
 }
 
@@ -184,7 +190,7 @@ mod tests {
         let board = Board::new();
         let mut changes = board.changes();
         board.drain();
-        assert!(changes.next().await);
+        changes.next().await;
         assert_eq!(board.reasons(), ["draining"]);
     }
 }

@@ -215,8 +215,7 @@ impl Process {
 
     /// Listens and serves; the future ends when the last call after the shutdown has ended.
     async fn open(&self, service: Service) -> Result<impl Future<Output = ()> + use<>, BuildError> {
-        let declared = self.methods.services();
-        if let Some(name) = service.names.iter().find(|name| !declared.contains(**name)) {
+        if let Some(name) = service.names.iter().find(|name| !self.methods.has_service(name)) {
             return Err(format!("the descriptor set has no service {name}").into());
         }
         let (reporter, health_server) = tonic_health::server::health_reporter();
@@ -229,8 +228,9 @@ impl Process {
             })
             .register_encoded_file_descriptor_set(self.info.descriptor_set)
             .build_v1()?;
+        let last_status_told = CancellationToken::new();
         let ends = layers::StreamEnds {
-            own: self.context.shutdown.clone(),
+            own: last_status_told.clone(),
             all: self.cut_streams.clone(),
         };
         self.context.tasks.spawn(
@@ -239,7 +239,10 @@ impl Process {
                 self.context.board.clone(),
                 reporter,
                 service.names,
-                self.context.calls_ended.clone(),
+                health::Ending {
+                    shutdown: self.context.shutdown.clone(),
+                    last_status_told,
+                },
             ),
         );
         let routes = service.routes.add_service(health_server).add_service(reflection);

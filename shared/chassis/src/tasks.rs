@@ -5,7 +5,7 @@ use std::{fmt::Display, future::Future, panic::AssertUnwindSafe, sync::Arc};
 use futures_util::FutureExt as _;
 use tokio::sync::watch;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
-use tracing::{Instrument as _, debug, error, warn};
+use tracing::{debug, error, warn};
 
 /// How a task may end.
 pub trait TaskEnd {
@@ -69,8 +69,7 @@ impl Tasks {
                 }
             }
         };
-        // A root of its own: a long-lived task belongs to no request's trace.
-        self.tracker.spawn(task.instrument(tracing::Span::none()));
+        self.tracker.spawn(task);
     }
 
     /// Resolves with its name when a task died.

@@ -96,7 +96,7 @@ impl Service<Request<Body>> for Channel {
 
     fn call(&mut self, mut request: Request<Body>) -> Self::Future {
         let shared = self.shared.clone();
-        let method = shared.methods.label(request.uri().path()).to_owned();
+        let method = shared.methods.label(request.uri().path());
         let span = shared.client_span(&method);
         context::inject_context(request.headers_mut(), TraceContext::of(&span));
         let call = Call {
@@ -203,7 +203,7 @@ impl Shared {
 
 /// One call; dropped before its end, it was cancelled.
 struct Call {
-    method: String,
+    method: Arc<str>,
     span: Span,
     begun: std::time::Instant,
     told: bool,
@@ -223,7 +223,7 @@ impl Completion for Call {
         }
         metrics::histogram!(
             "hongyan_rpc_client_duration_seconds",
-            "method" => std::mem::take(&mut self.method),
+            "method" => self.method.clone(),
             "code" => code_text
         )
         .record(self.begun.elapsed().as_secs_f64());

@@ -52,7 +52,7 @@ impl<S> Inner for S where
 /// When open streams end, if they do not end by themselves.
 #[derive(Debug, Clone)]
 pub(crate) struct StreamEnds {
-    /// The chassis' own streams (health, reflection): as soon as the process drains.
+    /// The chassis' own streams (health, reflection): as soon as the process takes no more calls.
     pub(crate) own: CancellationToken,
     /// Everybody's.
     pub(crate) all: CancellationToken,

@@ -41,7 +41,7 @@ impl<S: Inner> Service<Request<Body>> for Observe<S> {
     }
 
     fn call(&mut self, request: Request<Body>) -> Answer {
-        let method = self.methods.label(request.uri().path()).to_owned();
+        let method = self.methods.label(request.uri().path());
         let span = server_span(&method, request.extensions().get::<Peer>());
         // Before anything enters the span: afterwards it has its parent already.
         context::continue_from(&span, context::from_metadata(request.headers()).as_ref());
@@ -80,7 +80,7 @@ fn server_span(method: &str, peer: Option<&Peer>) -> Span {
 
 /// One call at work. Dropped before its end (the caller went away, its future was dropped), it was cancelled.
 struct Call {
-    method: String,
+    method: Arc<str>,
     span: Span,
     begun: Instant,
     in_flight: Gauge,
@@ -88,7 +88,7 @@ struct Call {
 }
 
 impl Call {
-    fn begin(method: String, span: Span) -> Self {
+    fn begin(method: Arc<str>, span: Span) -> Self {
         let in_flight = metrics::gauge!("hongyan_rpc_server_in_flight", "method" => method.clone());
         in_flight.increment(1.0);
         Self {
@@ -113,7 +113,7 @@ impl Completion for Call {
             self.span.record(names::ERROR_TYPE, code_text);
             self.span.record("otel.status_code", "ERROR");
         }
-        let method = std::mem::take(&mut self.method);
+        let method = self.method.clone();
         metrics::histogram!(
             "hongyan_rpc_server_duration_seconds",
             "method" => method,

@@ -41,7 +41,7 @@ impl<S: Inner> Service<Request<Body>> for Panics<S> {
     }
 
     fn call(&mut self, request: Request<Body>) -> Answer {
-        let method = self.methods.label(request.uri().path()).to_owned();
+        let method = self.methods.label(request.uri().path());
         let called = catch_unwind(AssertUnwindSafe(|| self.inner.call(request)));
         Box::pin(async move {
             let answered = match called {
@@ -63,9 +63,9 @@ impl<S: Inner> Service<Request<Body>> for Panics<S> {
     }
 }
 
-fn panicked(method: &str) -> Status {
-    metrics::counter!("hongyan_rpc_panics_total", "method" => method.to_owned()).increment(1);
-    tracing::error!(method, "a handler panicked");
+fn panicked(method: &Arc<str>) -> Status {
+    metrics::counter!("hongyan_rpc_panics_total", "method" => method.clone()).increment(1);
+    tracing::error!(method = &**method, "a handler panicked");
     Problem::new(
         Code::Internal,
         "INTERNAL",
@@ -77,7 +77,7 @@ fn panicked(method: &str) -> Status {
 /// A streamed answer is made while it is polled, so it can panic long after its head was sent.
 struct Guarded {
     inner: Body,
-    method: String,
+    method: Arc<str>,
     over: bool,
 }
 
