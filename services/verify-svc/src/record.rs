@@ -1,0 +1,193 @@
+//! The way to the record: events of concurrent verifications travel in one `Append`, and each waits for its own answer.
+//!
+//! A producer's events are numbered without gap, so that the record can tell when one is missing. A batch that may have
+//! reached the record is therefore sent again, the same under the same numbers, until it is known to be there; whoever
+//! waits for one of its events gives up earlier, at the time limit, and the answer that it stands for is not given.
+
+use std::{future::Future, pin::Pin, sync::Arc, time::Duration};
+
+use hongyan_proto::audit::v1::{AppendRequest, AppendResponse, AuditEvent};
+use hongyan_queue::Backoff;
+use tokio::sync::{mpsc, oneshot};
+use tokio_util::sync::CancellationToken;
+use tonic::{Code, Status};
+
+/// More events at once make no batch faster; with two thousand octets an event they stay far below the size of a message.
+const MOST_OF_A_BATCH: usize = 256;
+/// Events that wait for their batch; further ones are refused at once.
+const MOST_WAITING: usize = 1_024;
+/// After the last call has ended, so many more attempts are made.
+const LAST_ATTEMPTS: u32 = 5;
+/// How often one batch may begin a new epoch because the record has its numbers already.
+const MOST_EPOCHS: u32 = 3;
+
+/// One call of the record's `Append`.
+pub type Appending = Pin<Box<dyn Future<Output = Result<AppendResponse, Status>> + Send>>;
+/// Calls the record's `Append`.
+pub type Append = Arc<dyn Fn(AppendRequest) -> Appending + Send + Sync>;
+
+/// Hands events to the writer. Cheap to clone.
+#[derive(Clone)]
+pub struct Recorder {
+    events: mpsc::Sender<Pending>,
+    timeout: Duration,
+}
+
+/// The event is not known to be on record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the event is not known to be on record")]
+pub struct NotRecorded;
+
+struct Pending {
+    event: AuditEvent,
+    done: oneshot::Sender<()>,
+}
+
+/// Writes the events; to be run as a task of the process.
+pub struct Writer {
+    events: mpsc::Receiver<Pending>,
+    append: Append,
+    producer: Arc<str>,
+    epoch: u64,
+    next_seq: u64,
+}
+
+/// A recorder and its writer. `producer` is unique to this process, `epoch` larger at each of its starts; `timeout` is how
+/// long a recorder waits.
+pub fn recorder(append: Append, producer: Arc<str>, epoch: u64, timeout: Duration) -> (Recorder, Writer) {
+    let (sender, receiver) = mpsc::channel(MOST_WAITING);
+    let writer = Writer {
+        events: receiver,
+        append,
+        producer,
+        epoch,
+        next_seq: 1,
+    };
+    let recorder = Recorder {
+        events: sender,
+        timeout,
+    };
+    (recorder, writer)
+}
+
+impl Recorder {
+    /// Returns when the event is durable, or when that cannot be said in time.
+    pub async fn record(&self, event: AuditEvent) -> Result<(), NotRecorded> {
+        let (done, recorded) = oneshot::channel();
+        let begun = std::time::Instant::now();
+        self.events
+            .try_send(Pending { event, done })
+            .map_err(|_| not_recorded("QUEUE_FULL"))?;
+        match tokio::time::timeout(self.timeout, recorded).await {
+            Ok(Ok(())) => {
+                metrics::histogram!("hongyan_verify_record_duration_seconds")
+                    .record(begun.elapsed().as_secs_f64());
+                Ok(())
+            }
+            Ok(Err(_)) => Err(not_recorded("REFUSED")),
+            Err(_) => Err(not_recorded("TIMEOUT")),
+        }
+    }
+}
+
+fn not_recorded(reason: &'static str) -> NotRecorded {
+    metrics::counter!("hongyan_verify_not_recorded_total", "reason" => reason).increment(1);
+    NotRecorded
+}
+
+/// What to do about a failed attempt.
+#[derive(Debug, PartialEq, Eq)]
+enum Remedy {
+    /// The same again: it may be there, or may be there soon.
+    Again,
+    /// The numbers are taken by others' events: new ones.
+    NewEpoch,
+    /// The record will never take it, and has not.
+    GiveUp,
+}
+
+fn remedy(code: Code) -> Remedy {
+    match code {
+        Code::AlreadyExists | Code::FailedPrecondition | Code::Aborted => Remedy::NewEpoch,
+        Code::InvalidArgument | Code::OutOfRange | Code::Unimplemented => Remedy::GiveUp,
+        // Among these PERMISSION_DENIED: a method table is mended while the process lives.
+        _ => Remedy::Again,
+    }
+}
+
+impl Writer {
+    /// Writes until `ended`, and then what is still waiting.
+    pub async fn run(mut self, ended: CancellationToken) {
+        let mut batch = Vec::with_capacity(MOST_OF_A_BATCH);
+        loop {
+            let taken = tokio::select! {
+                biased;
+                taken = self.events.recv_many(&mut batch, MOST_OF_A_BATCH) => taken,
+                () = ended.cancelled() => {
+                    self.events.close();
+                    self.events.recv_many(&mut batch, MOST_OF_A_BATCH).await
+                }
+            };
+            if taken == 0 {
+                return;
+            }
+            let written = self.write(&batch, &ended).await;
+            for pending in batch.drain(..).filter(|_| written) {
+                // Whoever has given up waiting is not told.
+                let _ = pending.done.send(());
+            }
+        }
+    }
+
+    /// Whether the batch is on record.
+    async fn write(&mut self, batch: &[Pending], ended: &CancellationToken) -> bool {
+        let mut request = AppendRequest {
+            producer: self.producer.to_string(),
+            epoch: self.epoch,
+            first_seq: self.next_seq,
+            events: batch.iter().map(|pending| pending.event.clone()).collect(),
+        };
+        let mut backoff = Backoff::new(Duration::from_millis(50), Duration::from_secs(2));
+        let (mut epochs, mut last_attempts) = (0, 0);
+        loop {
+            let status = match (self.append)(request.clone()).await {
+                Ok(response) if response.appended.len() == batch.len() => {
+                    self.next_seq += batch.len() as u64;
+                    metrics::counter!("hongyan_verify_recorded_total").increment(batch.len() as u64);
+                    return true;
+                }
+                Ok(_) => Status::unknown("the record answered for another number of events"),
+                Err(status) => status,
+            };
+            metrics::counter!("hongyan_verify_record_failures_total", "code" => format!("{:?}", status.code())).increment(1);
+            match remedy(status.code()) {
+                Remedy::NewEpoch if epochs < MOST_EPOCHS => {
+                    epochs += 1;
+                    self.epoch += 1;
+                    self.next_seq = 1;
+                    request.epoch = self.epoch;
+                    request.first_seq = 1;
+                    tracing::warn!(
+                        epoch = self.epoch,
+                        "the record has these numbers already; a new epoch begins"
+                    );
+                    continue;
+                }
+                Remedy::Again => {}
+                Remedy::NewEpoch | Remedy::GiveUp => {
+                    tracing::error!(code = ?status.code(), events = batch.len(), "the record refuses events");
+                    return false;
+                }
+            }
+            if ended.is_cancelled() {
+                last_attempts += 1;
+                if last_attempts >= LAST_ATTEMPTS {
+                    tracing::error!(code = ?status.code(), events = batch.len(), "events did not reach the record before the end");
+                    return false;
+                }
+            }
+            tracing::warn!(code = ?status.code(), events = batch.len(), "the record does not answer; the same events go again");
+            tokio::time::sleep(backoff.next_wait()).await;
+        }
+    }
+}
