@@ -35,12 +35,26 @@
 //! and reclaimed when its lease has run out. After `router.give_up_after_ms` the reply is given up, as
 //! `REPLY_REFUSED`, with an alarm.
 
+mod compose;
 pub mod decide;
+pub mod dispatch;
+pub mod end;
+mod finish;
 pub mod grammar;
+pub mod handlers;
 pub mod loop_guard;
 pub mod optout;
+pub mod received;
 pub mod reply;
+pub mod router;
+pub mod rpc;
 pub mod rules;
+mod service;
+pub mod settings;
+pub mod store;
+pub mod worker;
+
+pub use service::build;
 
 #[cfg(test)]
 mod testing;

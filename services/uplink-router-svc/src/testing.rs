@@ -67,3 +67,12 @@ pub(crate) fn tenant(catalog: &Catalog) -> &Tenant {
     let id = TenantId::parse("hrss").expect("a tenant id");
     catalog.tenant(&id).expect("the tenant of the tests")
 }
+
+pub(crate) fn keyring() -> hongyan_envelope::Keyring {
+    let json = r#"{
+        "active": "k1",
+        "keys": {"k1": "YWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWE="},
+        "tag_key": "YmJiYmJiYmJiYmJiYmJiYmJiYmJiYmJiYmJiYmJiYmI="
+    }"#;
+    hongyan_envelope::Keyring::parse(json).expect("keys as they should be")
+}
