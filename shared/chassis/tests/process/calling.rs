@@ -1,6 +1,6 @@
 //! How others are called.
 
-use std::time::Duration;
+use std::{fs, time::Duration};
 
 use hongyan_chassis::{Dialer, Exit, Problem};
 use hongyan_identity::{Connector, Credentials, SpiffeId};
@@ -9,7 +9,7 @@ use tonic::{Code, transport::Endpoint};
 
 use crate::{
     desk::{Desk, ack, watch},
-    house::{CALLER, House, INFO, SERVER, soon},
+    house::{CALLER, House, INFO, SERVER, soon, table},
 };
 
 #[tokio::test]
@@ -84,6 +84,39 @@ async fn a_server_answers_its_deadline_to_callers_that_have_none() {
     // The stream has outlived the deadline of a unary call and is none the worse for it.
     desk.go_on.add_permits(1);
     assert_eq!(items.message().await.unwrap().unwrap().cursor, "next");
+}
+
+#[tokio::test]
+async fn a_call_made_for_another_takes_no_longer_than_what_is_left_of_it() {
+    let house = House::new();
+    let desk = Desk::new();
+    let server = house.start(house.settings(), desk.builder()).await;
+    let mut client = house.client(CALLER, &server).await;
+    // The relay is a service that calls a service: it needs to be in the table.
+    fs::write(
+        house.dir.path().join("methods.yaml"),
+        table("spiffe://hongyan.test/caller/*\", \"spiffe://hongyan.test/svc/*"),
+    )
+    .unwrap();
+    let mut relayed = ack("relaying");
+    relayed.cursor.clone_from(&server.grpc);
+    let relay = async {
+        loop {
+            let mut request = tonic::Request::new(relayed.clone());
+            request.set_timeout(Duration::from_secs(8));
+            if client.ack_uplinks(request).await.is_ok() {
+                return;
+            }
+        }
+    };
+    soon("the new table", relay).await;
+    let timeouts = desk.timeouts.lock().unwrap().clone();
+    let micros = |text: &String| text.strip_suffix('u').unwrap().parse::<u64>().unwrap();
+    let [.., asked, relayed] = timeouts.as_slice() else {
+        panic!("{timeouts:?}");
+    };
+    assert!(micros(relayed) <= micros(asked), "{timeouts:?}");
+    assert_eq!(micros(asked), 8_000_000);
 }
 
 #[tokio::test]

@@ -1,11 +1,15 @@
 //! A service that does what the request's subscription says.
 
-use std::{pin::Pin, sync::Arc};
+use std::{
+    pin::Pin,
+    sync::{Arc, Mutex},
+};
 
-use hongyan_chassis::{BuildError, Context, Service};
+use hongyan_chassis::{BuildError, Context, Dialer, Service};
 use hongyan_identity::Peer;
 use hongyan_proto::uplink::v1::{
     AckUplinksRequest, AckUplinksResponse, WatchUplinksRequest, WatchUplinksResponse,
+    uplink_service_client::UplinkServiceClient,
     uplink_service_server::{UplinkService, UplinkServiceServer},
 };
 use hongyan_telemetry::TraceContext;
@@ -14,12 +18,16 @@ use tokio_stream::{Stream, StreamExt as _, wrappers::ReceiverStream};
 use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status};
 
+use crate::house::SERVER;
+
 #[derive(Clone)]
 pub(crate) struct Desk {
     /// A permit for each call that came in.
     pub(crate) came: Arc<Semaphore>,
     /// A permit for each call or stream item that may go on.
     pub(crate) go_on: Arc<Semaphore>,
+    /// The `grpc-timeout` of each unary call, oldest first.
+    pub(crate) timeouts: Arc<Mutex<Vec<String>>>,
 }
 
 impl Desk {
@@ -27,6 +35,7 @@ impl Desk {
         Self {
             came: Arc::new(Semaphore::new(0)),
             go_on: Arc::new(Semaphore::new(0)),
+            timeouts: Arc::default(),
         }
     }
 
@@ -47,6 +56,7 @@ impl Desk {
             let rpc = Rpc {
                 desk,
                 shutdown: context.shutdown.clone(),
+                dialer: context.dialer(),
             };
             std::future::ready(Ok(Service::default().with(UplinkServiceServer::new(rpc))))
         }
@@ -61,6 +71,7 @@ impl Desk {
 struct Rpc {
     desk: Desk,
     shutdown: CancellationToken,
+    dialer: Dialer,
 }
 
 type Items = Pin<Box<dyn Stream<Item = Result<WatchUplinksResponse, Status>> + Send>>;
@@ -115,8 +126,17 @@ impl UplinkService for Rpc {
         &self,
         request: Request<AckUplinksRequest>,
     ) -> Result<Response<AckUplinksResponse>, Status> {
+        let timeout = request.metadata().get("grpc-timeout");
+        let timeout = timeout.map_or(String::new(), |value| value.to_str().unwrap().to_owned());
+        self.desk.timeouts.lock().unwrap().push(timeout);
         match request.get_ref().subscription.as_str() {
             "panicking" => panic!("in a handler"),
+            // The cursor is the address of the next.
+            "relaying" => {
+                let next = &request.get_ref().cursor;
+                let channel = self.dialer.channel(next, &SERVER.parse().unwrap(), 1).unwrap();
+                UplinkServiceClient::new(channel).ack_uplinks(ack("x")).await?;
+            }
             "waiting" => self.desk.wait().await,
             "endless" => {
                 self.desk.came.add_permits(1);
