@@ -52,10 +52,15 @@ pub async fn build(settings: Settings, ctx: Context) -> Result<Service, BuildErr
     });
 
     let worker = Worker::join(Arc::clone(&router), &redis, &Consumer::unique("uplink-router")).await?;
-    ctx.spawn(
-        "worker",
-        worker.run(ctx.health_flag("redis"), ctx.shutdown.clone()),
-    );
+    let redis_up = ctx.health_flag("redis");
+    let healthy = move |up| {
+        if up {
+            redis_up.up();
+        } else {
+            redis_up.down("does not answer");
+        }
+    };
+    ctx.spawn("worker", worker.run(healthy, ctx.shutdown.clone()));
     let janitor = Janitor::new(&redis, redis.partitions().iter().map(keys::uplinks));
     ctx.spawn("janitor", janitor.run(ctx.shutdown.clone()));
     ctx.spawn(
