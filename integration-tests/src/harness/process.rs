@@ -1,6 +1,6 @@
 //! Runs the real programs.
 //!
-//! Every program gets a process group of its own and writes its output to a file. A supervised one never outlives the
+//! Every program gets a process group of its own and writes its output to a file. Unless detached it never outlives the
 //! process that started it: dropping its [`Process`] kills the group, and should the starter itself be killed, a small
 //! shell (the watchdog) notices that its standard input ended and kills what was left. `PR_SET_PDEATHSIG` would need
 //! `unsafe`, and fires when the starting *thread* ends, which in a test is too early.
@@ -22,15 +22,6 @@ use nix::{
 
 use super::watchdog;
 
-/// Who ends the program.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Supervision {
-    /// It ends when its [`Process`] is dropped, or when this process dies.
-    EndsWithUs,
-    /// It goes on until somebody stops it by its id.
-    Detached,
-}
-
 /// What to start, and how.
 #[derive(Debug, Clone)]
 pub struct Launch {
@@ -44,8 +35,6 @@ pub struct Launch {
     pub env: Vec<(String, String)>,
     /// Standard output and error are appended here.
     pub log: PathBuf,
-    /// Who ends it.
-    pub supervision: Supervision,
 }
 
 /// A started program.
@@ -54,7 +43,7 @@ pub struct Process {
     name: String,
     log: PathBuf,
     child: Child,
-    supervision: Supervision,
+    detached: bool,
     ended: Option<ExitStatus>,
 }
 
@@ -80,16 +69,20 @@ impl Process {
             .process_group(0)
             .spawn()
             .with_context(|| format!("cannot start {} ({})", launch.name, launch.program.display()))?;
-        if launch.supervision == Supervision::EndsWithUs {
-            watchdog::tell("add", child.id())?;
-        }
+        watchdog::tell("add", child.id())?;
         Ok(Self {
             name: launch.name.clone(),
             log: launch.log.clone(),
             child,
-            supervision: launch.supervision,
+            detached: false,
             ended: None,
         })
+    }
+
+    /// From now on it goes on until somebody stops it by its id.
+    pub fn detach(&mut self) -> Result<()> {
+        self.detached = true;
+        watchdog::tell("del", self.child.id())
     }
 
     /// Its process id, which is its group's too.
@@ -163,7 +156,7 @@ impl Process {
 
     fn note_end(&mut self, status: ExitStatus) {
         self.ended = Some(status);
-        if self.supervision == Supervision::EndsWithUs {
+        if !self.detached {
             // The watchdog is gone only where something killed it; then there is nothing to tell.
             let _ = watchdog::tell("del", self.child.id());
         }
@@ -172,7 +165,7 @@ impl Process {
 
 impl Drop for Process {
     fn drop(&mut self) {
-        if self.supervision == Supervision::EndsWithUs {
+        if !self.detached {
             let _ = self.kill();
         }
     }
@@ -221,7 +214,7 @@ pub fn tail(path: &Path, lines: usize) -> String {
 mod tests {
     use std::{fs, time::Duration};
 
-    use super::{Launch, Process, Supervision, find_program};
+    use super::{Launch, Process, find_program};
     use crate::harness::wait;
 
     fn shell(dir: &tempfile::TempDir, script: &str) -> Launch {
@@ -231,7 +224,6 @@ mod tests {
             args: vec!["-c".into(), script.into()],
             env: vec![("HONGYAN_TEST".into(), "seen".into())],
             log: dir.path().join("shell.log"),
-            supervision: Supervision::EndsWithUs,
         }
     }
 

@@ -10,14 +10,14 @@ use anyhow::{Context as _, Result, bail};
 
 use super::{
     ports,
-    process::{Launch, Process, Supervision, tail},
+    process::{Launch, Process, tail},
     wait,
 };
 
 /// How long a start may take; loading a large append-only file counts.
 const START_LIMIT: Duration = Duration::from_secs(30);
 
-/// A `redis-server` of one's own. Stopped when dropped (unless detached); its files stay with the directory.
+/// A `redis-server` of one's own. Stopped when dropped, unless its process was detached; its files stay with the directory.
 #[derive(Debug)]
 pub struct RedisServer {
     port: u16,
@@ -27,7 +27,7 @@ pub struct RedisServer {
 
 impl RedisServer {
     /// Starts a server that keeps its files in `dir` (made where it is missing), and waits until it answers.
-    pub async fn start(dir: &Path, supervision: Supervision) -> Result<Self> {
+    pub async fn start(dir: &Path) -> Result<Self> {
         fs::create_dir_all(dir)?;
         let port = ports::free()?;
         let arguments = [
@@ -51,7 +51,6 @@ impl RedisServer {
                 .collect(),
             env: Vec::new(),
             log: dir.join("redis.log"),
-            supervision,
         };
         let process = Process::start(&launch)?;
         let mut server = Self {
@@ -126,14 +125,11 @@ mod tests {
     use redis::AsyncCommands as _;
 
     use super::RedisServer;
-    use crate::harness::process::Supervision;
 
     #[tokio::test]
     async fn what_was_answered_survives_kill_and_restart() {
         let dir = tempfile::tempdir().unwrap();
-        let mut server = RedisServer::start(dir.path(), Supervision::EndsWithUs)
-            .await
-            .unwrap();
+        let mut server = RedisServer::start(dir.path()).await.unwrap();
         let mut connection = server.connection().await.unwrap();
         let _: () = connection.set("goose", "letter").await.unwrap();
         server.kill().unwrap();
@@ -151,9 +147,7 @@ mod tests {
     #[tokio::test]
     async fn the_server_is_as_durable_as_the_services_demand() {
         let dir = tempfile::tempdir().unwrap();
-        let server = RedisServer::start(dir.path(), Supervision::EndsWithUs)
-            .await
-            .unwrap();
+        let server = RedisServer::start(dir.path()).await.unwrap();
         let mut connection = server.connection().await.unwrap();
         for (name, expected) in [
             ("appendonly", "yes"),

@@ -117,7 +117,7 @@ mod tests {
     use super::{RunningMesh, RunningProgram};
     use crate::harness::{
         mesh::Addresses,
-        process::{Launch, Process, Supervision},
+        process::{Launch, Process},
     };
 
     #[tokio::test]
@@ -129,7 +129,6 @@ mod tests {
             args: vec!["-c".into(), "exec sleep 600".into()],
             env: Vec::new(),
             log: dir.path().join("log"),
-            supervision: Supervision::EndsWithUs,
         })
         .unwrap();
         let noted = RunningProgram::of("sleeper", process.id()).unwrap();

@@ -97,4 +97,9 @@ impl Layout {
     pub fn world(&self) -> PathBuf {
         self.root.join("world")
     }
+
+    /// Whether a file belongs to the world outside and not to the mesh.
+    pub fn is_of_the_world(&self, file: &Path) -> bool {
+        file.starts_with(self.world())
+    }
 }

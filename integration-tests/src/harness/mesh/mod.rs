@@ -1,6 +1,7 @@
 //! The whole mesh: Redis, the services, and the simulated world around them.
 
 mod catalog;
+mod cli;
 mod clients;
 mod gateway;
 mod layout;
@@ -22,6 +23,7 @@ use super::{
 };
 
 pub use catalog::{CatalogFiles, ExampleLink, LINKS_OF_THE_EXAMPLE, replaced_once};
+pub use cli::{Cli, CliOutput};
 pub use clients::{Addresses, Client, Service};
 pub use gateway::{Gateway, Part, TakenSegment};
 pub use layout::Layout;
@@ -130,6 +132,37 @@ impl Mesh {
         files.write(&self.layout.catalog(), &self.layout.secrets())?;
         self.catalog = files;
         Ok(())
+    }
+
+    /// The operator's hand, as that identity.
+    pub fn cli(&self, path: &str) -> Result<Cli> {
+        Cli::new(&self.layout, &self.identity(path)?, &self.addresses)
+    }
+
+    /// What every service tells Prometheus, and every span that the trace sink keeps: what the mesh writes besides files.
+    pub async fn scrape(&self) -> Result<Vec<(String, String)>> {
+        let mut scraped = Vec::new();
+        for program in &self.programs {
+            if program.address("admin").is_ok() {
+                scraped.push((
+                    format!("the metrics of {}", program.name()),
+                    program.metrics().await?,
+                ));
+            }
+        }
+        let spans = reqwest::get(format!("http://{}/spans", self.world.traces))
+            .await?
+            .error_for_status()?;
+        scraped.push(("the spans".to_owned(), spans.text().await?));
+        Ok(scraped)
+    }
+
+    /// From now on the mesh outlives this process, until each of [`Mesh::running`] is stopped by its id.
+    pub fn detach(&mut self) -> Result<()> {
+        for program in &mut self.programs {
+            program.detach()?;
+        }
+        self.redis.process().detach()
     }
 
     /// The carriers' gateways, in the order of [`LINKS_OF_THE_EXAMPLE`].

@@ -9,7 +9,6 @@ use anyhow::{Context as _, Result};
 use tempfile::TempDir;
 
 use super::{catalog::CatalogFiles, settings::Settings};
-use crate::harness::process::Supervision;
 
 /// Where the mesh lives on disk.
 #[derive(Debug)]
@@ -49,8 +48,6 @@ pub type CatalogChange = Box<dyn FnOnce(&mut CatalogFiles) -> Result<()> + Send>
 pub struct MeshOptions {
     /// Where it lives on disk.
     pub home: Home,
-    /// Who ends its programs.
-    pub supervision: Supervision,
     /// Replicas of carrier-link-svc.
     pub link_replicas: usize,
     /// Whether the services send their traces to the sink.
@@ -70,11 +67,10 @@ impl std::fmt::Debug for MeshOptions {
 }
 
 impl MeshOptions {
-    /// One replica of everything, traced, in a temporary directory, ending with this process.
+    /// One replica of everything, traced, in a temporary directory.
     pub fn new() -> Result<Self> {
         Ok(Self {
             home: Home::temporary()?,
-            supervision: Supervision::EndsWithUs,
             link_replicas: 1,
             traced: true,
             settings: BTreeMap::new(),

@@ -84,6 +84,11 @@ impl ServiceProcess {
         waited.with_context(|| format!("the end of its log:\n{}", tail(&self.launch.log, 20)))
     }
 
+    /// It outlives this process from now on.
+    pub fn detach(&mut self) -> Result<()> {
+        self.process.detach()
+    }
+
     /// SIGKILL.
     pub fn kill(&mut self) -> Result<()> {
         self.process.kill()

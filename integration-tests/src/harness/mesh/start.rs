@@ -21,7 +21,7 @@ use super::{
 use crate::harness::{
     ca::{TestCa, Validity, spiffe, write_whole},
     ports,
-    process::{Launch, Supervision, find_program},
+    process::{Launch, find_program},
     redis::RedisServer,
 };
 
@@ -37,13 +37,12 @@ pub(super) async fn start(options: MeshOptions) -> Result<Mesh> {
     let mut starter = Starter {
         layout,
         ca,
-        supervision: options.supervision,
         extra: options.settings,
         otlp: None,
         redis_url: String::new(),
         programs: Vec::new(),
     };
-    let redis = RedisServer::start(&starter.layout.redis(), options.supervision).await?;
+    let redis = RedisServer::start(&starter.layout.redis()).await?;
     starter.redis_url = redis.url();
     let (world, carrier_ports, handler_port) = world::start(&mut starter)?;
     starter.otlp = options.traced.then_some(world.otlp);
@@ -75,7 +74,6 @@ pub(super) async fn start(options: MeshOptions) -> Result<Mesh> {
 pub(super) struct Starter {
     pub(super) layout: Layout,
     pub(super) ca: TestCa,
-    supervision: Supervision,
     extra: BTreeMap<String, Settings>,
     otlp: Option<SocketAddr>,
     redis_url: String,
@@ -114,7 +112,7 @@ impl Starter {
         let none = Settings::new();
         let audit = {
             let mut own = Settings::new();
-            own.set_path("audit.data_dir", &self.layout.audit_data());
+            own.set_path("record.dir", &self.layout.audit_data());
             let needs = Needs {
                 catalog: false,
                 keyring: false,
@@ -216,7 +214,6 @@ impl Starter {
             args,
             env: Vec::new(),
             log,
-            supervision: self.supervision,
         };
         let process =
             ServiceProcess::start(launch, ready, addresses).with_context(|| format!("starting {name}"))?;

@@ -1,0 +1,43 @@
+//! The main job, end to end, on real parts; and a mesh to try things on.
+
+use std::{path::PathBuf, process::ExitCode};
+
+use clap::{Parser, Subcommand};
+use hongyan_integration_tests::demo;
+
+/// The main job, end to end, on real parts; and a mesh to try things on.
+#[derive(Debug, Parser)]
+struct Options {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Tells the whole story, checks every step, leaves nothing behind.
+    Run,
+    /// Starts a mesh and leaves it running.
+    Up(Home),
+    /// Stops what `up` started.
+    Down(Home),
+    /// Tells what of `up` is running.
+    Status(Home),
+}
+
+#[derive(Debug, clap::Args)]
+struct Home {
+    /// Where the mesh keeps its files.
+    #[arg(long, default_value = ".run")]
+    home: PathBuf,
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    match Options::parse().command {
+        // Ctrl-C ends this process, and the watchdog then everything that it started.
+        Command::Run => demo::run().await,
+        Command::Up(home) => demo::up(&home.home).await,
+        Command::Down(home) => demo::down(&home.home).await,
+        Command::Status(home) => demo::status(&home.home),
+    }
+}
