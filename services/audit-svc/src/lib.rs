@@ -1,4 +1,43 @@
 //! Keeps the record that nobody can rewrite, and answers questions about it.
+//!
+//! # What this service promises
+//!
+//! * **On record means on disk.** `Append` answers, and a stream entry is settled, after the event and all before it were
+//!   written and synced. There is no best effort.
+//! * **Once.** An event is known by its producer, epoch and number. Whoever submits it again is told its first place; a
+//!   number under which another event stands is refused, never swallowed.
+//! * **In order, without holes.** Indices count up from 0, the time of arrival never goes back, and the root of the Merkle tree
+//!   over all leaves is told with the size. A number that a producer gave and that never came is told as a gap after a
+//!   minute.
+//! * **What was on record stays.** A start reads the whole log. Only the unfinished write of a crash is cut from its very end,
+//!   and told; any other damage is named (file, offset, index), and nothing starts.
+//! * **Nobody looks unseen.** A question goes on record before it is answered.
+//!
+//! # What it refuses
+//!
+//! A wrong event, field by field; a producer's name that is not the caller's own; everything, and its own health first, as
+//! soon as the disk refuses a write: the process ends then, because after a failed write nobody knows what is on disk.
+//! Questions, while the index is behind: an answer that leaves out what is on record would be a false one.
+//!
+//! # The rooms
+//!
+//! [`log`] is the files. [`record`] decides places and owns the one thread that writes. [`index`] finds leaves; it follows
+//! the log and can be deleted. [`stream`] is the way in from Redis, [`rpc`] the way in and out by gRPC. The write path
+//! knows nothing of the index; the index reads the log and nothing else.
 
+mod event;
+pub mod index;
+mod known;
 pub mod log;
+mod own;
+mod question;
 pub mod record;
+pub mod rpc;
+mod service;
+mod settings;
+pub mod stream;
+#[cfg(test)]
+mod testing;
+
+pub use service::build;
+pub use settings::Settings;

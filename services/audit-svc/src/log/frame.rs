@@ -165,7 +165,7 @@ mod tests {
     fn frames_follow_each_other() {
         let mut bytes = Vec::new();
         encode_frame(b"first", 0, &mut bytes);
-        encode_frame(&[7; MAX_LEAF_OCTETS], 1, &mut bytes);
+        encode_frame(&vec![7; MAX_LEAF_OCTETS], 1, &mut bytes);
         let first = decode_frame(&bytes).unwrap();
         assert_eq!((first.leaf, first.settled), (&b"first"[..], 0));
         let second = decode_frame(&bytes[first.octets()..]).unwrap();

@@ -1,0 +1,340 @@
+//! Finding, against the plain answer of reading everything.
+
+use std::{path::Path, slice, sync::Arc};
+
+use hongyan_proto::audit::v1::{AuditEvent, Leaf};
+use proptest::{
+    prelude::{ProptestConfig, Strategy, any},
+    prop_assert_eq, proptest,
+};
+
+use super::{
+    Conditions, Course, Field, Index, IndexError, Page, search,
+    store::{IndexWriter, open},
+};
+
+type Entry = (Leaf, AuditEvent);
+
+/// Leaves whose fields take few values, so that conditions meet and part.
+fn entries(count: u64) -> Vec<Entry> {
+    (0..count)
+        .map(|index| {
+            let leaf = Leaf {
+                index,
+                producer: format!("p{}", index % 3),
+                epoch: 1,
+                seq: index / 3 + 1,
+                received_at_unix_ms: (1_000 + index / 4 * 10).cast_signed(),
+                ..Leaf::default()
+            };
+            let event = AuditEvent {
+                action: format!("A{}", index % 2),
+                actor: format!("spiffe://td/caller/{}", index % 5),
+                message_id: if index % 7 == 0 {
+                    String::new()
+                } else {
+                    format!("m{}", index % 11)
+                },
+                trace_id: format!("{:032x}", index % 13 + 1),
+                subject_tag: vec![(index % 3) as u8; 32].into(),
+                ..AuditEvent::default()
+            };
+            (leaf, event)
+        })
+        .collect()
+}
+
+fn build(dir: &Path, entries: &[Entry], batch: usize) -> (Index, IndexWriter) {
+    let (index, mut writer) = open(dir, entries.len() as u64).unwrap();
+    let lacking = &entries[writer.next() as usize..];
+    for batch in lacking.chunks(batch) {
+        writer.take_in(batch).unwrap();
+    }
+    (index, writer)
+}
+
+fn plain(entries: &[Entry], conditions: &Conditions, size: u64, newest_first: bool) -> Vec<u64> {
+    let mut found: Vec<_> = entries[..size as usize]
+        .iter()
+        .filter(|(leaf, event)| {
+            let time = leaf.received_at_unix_ms;
+            conditions
+                .fields
+                .iter()
+                .all(|(field, value)| field.of(event) == value)
+                && (conditions.from_unix_ms == 0 || time >= conditions.from_unix_ms)
+                && (conditions.until_unix_ms == 0 || time < conditions.until_unix_ms)
+        })
+        .map(|(leaf, _)| leaf.index)
+        .collect();
+    if newest_first {
+        found.reverse();
+    }
+    found
+}
+
+fn all_pages(index: &Index, conditions: &Conditions, size: u64, newest_first: bool, most: usize) -> Vec<u64> {
+    let mut all = Vec::new();
+    let mut resume = None;
+    loop {
+        let course = Course {
+            newest_first,
+            size,
+            resume,
+            most,
+        };
+        let Page {
+            indices,
+            resume: next,
+        } = search(index, conditions, course).unwrap();
+        assert!(indices.len() <= most);
+        all.extend(indices);
+        match next {
+            None => return all,
+            next => resume = next,
+        }
+    }
+}
+
+#[test]
+fn every_condition_alone_and_with_others() {
+    let dir = tempfile::tempdir().unwrap();
+    let entries = entries(200);
+    let (index, _writer) = build(&dir.path().join("i"), &entries, 64);
+    let message = (Field::Message, b"m3".to_vec());
+    let trace = (Field::Trace, format!("{:032x}", 4).into_bytes());
+    let actor = (Field::Actor, b"spiffe://td/caller/2".to_vec());
+    let subject = (Field::Subject, vec![1; 32]);
+    let action = (Field::Action, b"A1".to_vec());
+    let unknown = (Field::Action, b"NEVER".to_vec());
+    let table: [(&[_], i64, i64); 12] = [
+        (&[], 0, 0),
+        (slice::from_ref(&message), 0, 0),
+        (slice::from_ref(&trace), 0, 0),
+        (slice::from_ref(&actor), 0, 0),
+        (slice::from_ref(&subject), 0, 0),
+        (slice::from_ref(&action), 0, 0),
+        (&[action.clone(), actor.clone()], 0, 0),
+        (&[message.clone(), subject.clone()], 0, 0),
+        (&[action.clone(), actor.clone(), subject.clone()], 1_200, 1_400),
+        (slice::from_ref(&action), 1_205, 0),
+        (&[], 0, 1_100),
+        (&[action.clone(), unknown], 0, 0),
+    ];
+    for (fields, from_unix_ms, until_unix_ms) in table {
+        let conditions = Conditions {
+            fields: fields.to_vec(),
+            from_unix_ms,
+            until_unix_ms,
+        };
+        for newest_first in [false, true] {
+            for most in [1, 7, 1_000] {
+                let found = all_pages(&index, &conditions, 200, newest_first, most);
+                assert_eq!(
+                    found,
+                    plain(&entries, &conditions, 200, newest_first),
+                    "{conditions:?}"
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn times_outside_and_upside_down_find_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let entries = entries(40);
+    let (index, _writer) = build(&dir.path().join("i"), &entries, 64);
+    for (from_unix_ms, until_unix_ms) in [(9_999, 0), (0, 1), (1_050, 1_050), (1_060, 1_020), (i64::MAX, 0)] {
+        let conditions = Conditions {
+            from_unix_ms,
+            until_unix_ms,
+            ..Conditions::default()
+        };
+        for newest_first in [false, true] {
+            assert!(
+                all_pages(&index, &conditions, 40, newest_first, 9).is_empty(),
+                "{conditions:?}"
+            );
+        }
+    }
+}
+
+#[test]
+fn an_empty_record_answers_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let (index, _writer) = build(&dir.path().join("i"), &[], 1);
+    for newest_first in [false, true] {
+        assert!(all_pages(&index, &Conditions::default(), 0, newest_first, 9).is_empty());
+    }
+    assert_eq!(index.progress().indexed, 0);
+}
+
+#[test]
+fn a_page_does_a_bounded_amount_of_work_and_the_next_goes_on() {
+    // Two conditions that part at every leaf: each leaf costs a look and none is found.
+    let entries: Vec<_> = (0..30_000)
+        .map(|index| {
+            let leaf = Leaf {
+                index,
+                received_at_unix_ms: 1,
+                seq: index + 1,
+                ..Leaf::default()
+            };
+            let event = if index % 2 == 0 {
+                AuditEvent {
+                    action: "A".into(),
+                    ..AuditEvent::default()
+                }
+            } else {
+                AuditEvent {
+                    actor: "B".into(),
+                    ..AuditEvent::default()
+                }
+            };
+            (leaf, event)
+        })
+        .collect();
+    let dir = tempfile::tempdir().unwrap();
+    let (index, _writer) = build(&dir.path().join("i"), &entries, 4_096);
+    let conditions = Conditions {
+        fields: vec![(Field::Action, b"A".to_vec()), (Field::Actor, b"B".to_vec())],
+        ..Conditions::default()
+    };
+    for newest_first in [false, true] {
+        let course = Course {
+            newest_first,
+            size: 30_000,
+            resume: None,
+            most: 10,
+        };
+        let first = search(&index, &conditions, course).unwrap();
+        assert!(first.indices.is_empty() && first.resume.is_some());
+        assert!(all_pages(&index, &conditions, 30_000, newest_first, 10).is_empty());
+    }
+}
+
+#[test]
+fn numbers_and_counts_are_told_and_survive_a_restart_and_a_rebuild() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("i");
+    let entries = entries(100);
+    let (first, writer) = build(&path, &entries, 33);
+    let told = first.progress();
+    assert_eq!(told.indexed, 100);
+    assert_eq!(
+        *told.counts,
+        [("A0".to_owned(), 50), ("A1".to_owned(), 50)].into()
+    );
+    drop((first, writer));
+    for rebuilt in [false, true] {
+        if rebuilt {
+            std::fs::remove_dir_all(&path).unwrap();
+        }
+        let (index, writer) = build(&path, &entries, 10);
+        assert_eq!(index.progress(), told);
+        for (leaf, _) in &entries {
+            let found = index.index_of(&leaf.producer, leaf.epoch, leaf.seq).unwrap();
+            assert_eq!(found, Some(leaf.index));
+        }
+        assert_eq!(index.index_of("p0", 2, 1).unwrap(), None);
+        drop((index, writer));
+    }
+}
+
+#[test]
+fn an_index_that_is_ahead_of_the_log_tells_that_the_log_lost_events() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("i");
+    drop(build(&path, &entries(50), 50));
+    let error = open(&path, 49).map(|_| ()).unwrap_err();
+    assert!(
+        matches!(
+            error,
+            IndexError::AheadOfLog {
+                indexed: 50,
+                size: 49
+            }
+        ),
+        "{error}"
+    );
+}
+
+#[test]
+fn an_index_that_cannot_be_read_or_has_another_layout_is_built_anew() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("i");
+    drop(build(&path, &entries(50), 50));
+    for file in std::fs::read_dir(&path)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.is_file())
+    {
+        std::fs::write(file, b"not what it was").unwrap();
+    }
+    let (index, writer) = build(&path, &entries(50), 50);
+    assert_eq!(index.progress().indexed, 50);
+    writer.forge_version(b"0");
+    drop((index, writer));
+    let (_index, writer) = open(&path, 50).unwrap();
+    assert_eq!(writer.next(), 0);
+}
+
+#[test]
+fn actions_beyond_the_limit_are_counted_together() {
+    let dir = tempfile::tempdir().unwrap();
+    let entries: Vec<_> = (0..600)
+        .map(|index| {
+            let leaf = Leaf {
+                index,
+                seq: index + 1,
+                ..Leaf::default()
+            };
+            (
+                leaf,
+                AuditEvent {
+                    action: format!("A{index}"),
+                    ..AuditEvent::default()
+                },
+            )
+        })
+        .collect();
+    let (index, _writer) = build(&dir.path().join("i"), &entries, 64);
+    let counts = index.progress().counts;
+    assert_eq!((counts.len(), counts["OTHER"]), (513, 88));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+
+    /// Any conditions, either way, any page size, any batches while indexing: the same as reading everything.
+    #[test]
+    fn pages_together_are_the_plain_answer(
+        picks in proptest::collection::vec((0_usize..5, 0_u64..14), 0..3),
+        times in (900_i64..1_600, 900_i64..1_600, any::<bool>(), any::<bool>()),
+        size in 0_u64..=150,
+        newest_first in any::<bool>(),
+        most in 1_usize..40,
+        batch in (1_usize..80).prop_map(Arc::new),
+    ) {
+        let entries = entries(150);
+        let dir = tempfile::tempdir().unwrap();
+        let (index, _writer) = build(&dir.path().join("i"), &entries, *batch);
+        let fields = picks
+            .into_iter()
+            .map(|(field, nth)| {
+                let field = Field::ALL[field];
+                (field, field.of(&entries[nth as usize + 1].1).to_vec())
+            })
+            .filter(|(_, value)| !value.is_empty())
+            .collect();
+        let (from, until, open_from, open_until) = times;
+        let conditions = Conditions {
+            fields,
+            from_unix_ms: if open_from { 0 } else { from },
+            until_unix_ms: if open_until { 0 } else { until },
+        };
+        let found = all_pages(&index, &conditions, size, newest_first, most);
+        prop_assert_eq!(found, plain(&entries, &conditions, size, newest_first));
+    }
+}

@@ -1,0 +1,263 @@
+//! The service's methods: parse, ask, answer.
+
+mod append;
+#[cfg(test)]
+mod tests;
+
+use std::time::Duration;
+
+use hongyan_chassis::Problem;
+use hongyan_identity::{Peer, SpiffeId};
+use hongyan_proto::audit::v1::{
+    AppendRequest, AppendResponse, AppendedEvent, GetHeadRequest, GetHeadResponse, Leaf, QueryRequest,
+    QueryResponse, SequenceGap, audit_service_server::AuditService,
+};
+use prost::Message as _;
+use tonic::{Request, Response, Status};
+
+use crate::{
+    index::{self, Course, Index, IndexError},
+    known::{self, Again, Known, Unknown},
+    own,
+    question::{Question, Resume, token},
+    record::{Place, Placed, Record, Stopped, Submission, leaf},
+};
+
+/// A missing number is told as a gap after a minute: until then it may be on its way.
+pub(crate) const GAP_AGE_MS: i64 = 60_000;
+const MAX_GAPS: usize = 256;
+/// Leaves of one answer together, well below the largest message of the mesh.
+const MAX_PAGE_OCTETS: usize = 900_000;
+const TRY_AGAIN_AFTER: Duration = Duration::from_secs(1);
+
+/// `AuditService`.
+#[derive(Debug, Clone)]
+pub struct AuditRpc {
+    record: Record,
+    index: Index,
+}
+
+impl AuditRpc {
+    /// Answers from this record and its index.
+    pub fn new(record: Record, index: Index) -> Self {
+        Self { record, index }
+    }
+
+    async fn place(&self, submissions: Vec<Submission>) -> Result<Vec<Place>, Problem> {
+        let given: Vec<_> = submissions.iter().filter_map(again).collect();
+        let placed = self.record.append(submissions).await.map_err(stopped)?;
+        let mut duplicates = Vec::new();
+        for (placed, again) in placed.iter().zip(given) {
+            match placed {
+                Placed::Recorded(_) => {}
+                Placed::Duplicate => duplicates.push(again),
+                Placed::Refused(refusal) => return Err(append::refused(*refusal)),
+                Placed::TooLarge(octets) => {
+                    let why = format!("makes a leaf of {octets} octets, which is too large");
+                    return Err(Problem::invalid().field("events", why));
+                }
+            }
+        }
+        metrics::counter!("hongyan_audit_duplicates_total").increment(duplicates.len() as u64);
+        let known = known::look_up(&self.record, &self.index, duplicates)
+            .await
+            .map_err(unknown)?;
+        let mut known = known.into_iter();
+        let mut found = Vec::with_capacity(placed.len());
+        for placed in placed {
+            match placed {
+                Placed::Recorded(place) => found.push(place),
+                _ => match known.next() {
+                    Some(Known::Here(place)) => found.push(place),
+                    _ => {
+                        return Err(Problem::conflict(
+                            "SEQUENCE_REUSED",
+                            "another event is on record under this producer, epoch and seq",
+                        ));
+                    }
+                },
+            }
+        }
+        Ok(found)
+    }
+
+    async fn answer(&self, peer: &SpiffeId, request: QueryRequest) -> Result<QueryResponse, Problem> {
+        let question = Question::parse(&request)?;
+        let size = match question.resume {
+            Some(resume) => resume.size.min(self.record.head().size),
+            None => self.record.head().size,
+        };
+        self.record_question(peer, &request).await?;
+        if !known::index_reaches(&self.index, size).await {
+            return Err(behind());
+        }
+        let course = Course {
+            newest_first: question.newest_first,
+            size,
+            resume: question.resume.map(|resume| resume.index),
+            most: question.page_size,
+        };
+        let (index, record) = (self.index.clone(), self.record.clone());
+        let read = tokio::task::spawn_blocking(move || {
+            let page = index::search(&index, &question.conditions, course)?;
+            read_page(&record, page)
+        });
+        let (leaves, resume) = match read.await {
+            Ok(read) => read.map_err(|error| Problem::internal(&error))?,
+            Err(_) => return Err(stopped(Stopped)),
+        };
+        let next_page_token = resume.map(|index| token(&request, Resume { index, size }));
+        Ok(QueryResponse {
+            leaves,
+            next_page_token: next_page_token.unwrap_or_default(),
+        })
+    }
+
+    /// Nobody looks into the record unseen.
+    async fn record_question(&self, peer: &SpiffeId, request: &QueryRequest) -> Result<(), Problem> {
+        let time = |unix_ms: i64| {
+            if unix_ms == 0 {
+                String::new()
+            } else {
+                unix_ms.to_string()
+            }
+        };
+        let asked = [
+            ("asked_message_id", request.message_id.clone()),
+            ("asked_trace_id", request.trace_id.clone()),
+            ("asked_actor", request.actor.clone()),
+            ("asked_action", request.action.clone()),
+            ("asked_from_unix_ms", time(request.from_unix_ms)),
+            ("asked_until_unix_ms", time(request.until_unix_ms)),
+            (
+                "later_page",
+                if request.page_token.is_empty() {
+                    String::new()
+                } else {
+                    "true".to_owned()
+                },
+            ),
+        ];
+        let asked = asked.into_iter().filter(|(_, value)| !value.is_empty());
+        let mut event = own::event("RECORD_QUERIED", "ASKED", peer.as_str(), asked);
+        // Whose data was looked at is to be found by that person's tag.
+        event.subject_tag = request.subject_tag.clone();
+        match self.record.append_own(event).await.map_err(stopped)? {
+            Placed::Recorded(_) => Ok(()),
+            other => Err(Problem::internal(&Unrecorded(other))),
+        }
+    }
+}
+
+#[tonic::async_trait]
+impl AuditService for AuditRpc {
+    async fn append(&self, request: Request<AppendRequest>) -> Result<Response<AppendResponse>, Status> {
+        let peer = peer(&request)?;
+        let submissions = append::parse(&peer, request.into_inner())?;
+        let places = self.place(submissions).await?;
+        let appended = places.into_iter().map(|place| AppendedEvent {
+            index: place.index,
+            leaf_hash: place.leaf_hash.as_bytes().to_vec().into(),
+        });
+        Ok(Response::new(AppendResponse {
+            appended: appended.collect(),
+        }))
+    }
+
+    async fn query(&self, request: Request<QueryRequest>) -> Result<Response<QueryResponse>, Status> {
+        let peer = peer(&request)?;
+        Ok(Response::new(self.answer(&peer, request.into_inner()).await?))
+    }
+
+    async fn get_head(&self, _: Request<GetHeadRequest>) -> Result<Response<GetHeadResponse>, Status> {
+        let (gaps, _) = self.record.gaps(GAP_AGE_MS, MAX_GAPS).await.map_err(stopped)?;
+        let head = self.record.head();
+        let progress = self.index.progress();
+        let gaps = gaps.into_iter().map(|gap| SequenceGap {
+            producer: gap.producer.to_string(),
+            epoch: gap.epoch,
+            first_missing: gap.first,
+            last_missing: gap.last,
+        });
+        Ok(Response::new(GetHeadResponse {
+            size: head.size,
+            root_hash: head.root.as_bytes().to_vec().into(),
+            indexed: progress.indexed,
+            events_by_action: (*progress.counts).clone(),
+            gaps: gaps.collect(),
+        }))
+    }
+}
+
+/// The leaves of a page as far as one answer holds them, and where the next page begins.
+fn read_page(record: &Record, page: index::Page) -> Result<(Vec<Leaf>, Option<u64>), IndexError> {
+    let mut leaves = Vec::with_capacity(page.indices.len());
+    let mut octets = 0;
+    for wanted in page.indices {
+        let wrong = |reason| IndexError::Leaf {
+            index: wanted,
+            reason,
+        };
+        let bytes = record
+            .reader()
+            .read(wanted)?
+            .ok_or_else(|| wrong("is not in the log".to_owned()))?;
+        let (leaf, event) = leaf::decode(wanted, &bytes).map_err(wrong)?;
+        let leaf = Leaf {
+            event: Some(event),
+            ..leaf
+        };
+        octets += leaf.encoded_len();
+        if octets > MAX_PAGE_OCTETS && !leaves.is_empty() {
+            return Ok((leaves, Some(wanted)));
+        }
+        leaves.push(leaf);
+    }
+    Ok((leaves, page.resume))
+}
+
+#[derive(Debug, thiserror::Error)]
+#[error("an event of this service was not recorded: {0:?}")]
+struct Unrecorded(Placed);
+
+fn peer<T>(request: &Request<T>) -> Result<SpiffeId, Problem> {
+    match request.extensions().get::<Peer>() {
+        Some(peer) => Ok(peer.id.clone()),
+        None => Err(Problem::denied(
+            "NO_IDENTITY",
+            "the caller has proven no identity",
+        )),
+    }
+}
+
+fn again(submission: &Submission) -> Option<Again> {
+    match submission {
+        Submission::Numbered(numbered) => Some(Again {
+            producer: numbered.producer.clone(),
+            epoch: numbered.epoch,
+            seq: numbered.seq,
+            event_id: numbered.event.event_id.clone(),
+        }),
+        Submission::Own(_) => None,
+    }
+}
+
+fn stopped(stopped: Stopped) -> Problem {
+    Problem::unavailable("RECORD_STOPPED", stopped.to_string(), TRY_AGAIN_AFTER)
+}
+
+fn behind() -> Problem {
+    Problem::unavailable(
+        "INDEX_BEHIND",
+        "the index is not up to the record yet; appends are not affected",
+        TRY_AGAIN_AFTER,
+    )
+}
+
+fn unknown(unknown: Unknown) -> Problem {
+    match unknown {
+        Unknown::Behind => behind(),
+        Unknown::Interrupted => stopped(Stopped),
+        other => Problem::internal(&other),
+    }
+}

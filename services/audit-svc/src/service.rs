@@ -1,0 +1,177 @@
+//! Builds the service: recover, index, prove that the disk takes writes, then serve.
+
+use std::{sync::Arc, time::Duration};
+
+use hongyan_chassis::{BuildError, Context, HealthFlag, MAX_MESSAGE_OCTETS, Service};
+use hongyan_proto::audit::v1::audit_service_server::AuditServiceServer;
+use hongyan_queue::Janitor;
+use tokio::{sync::oneshot, task};
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    index::{Follower, Index},
+    log::{Cut, LogError},
+    own,
+    record::{self, Placed, Record, Stopped, now_unix_ms},
+    rpc::{AuditRpc, GAP_AGE_MS},
+    settings::Settings,
+    stream::{self, StreamSink},
+};
+
+const GAP_LOOK: Duration = Duration::from_secs(10);
+/// How long the start waits for Redis before the streams are left to wait for it alone.
+const REDIS_PATIENCE: Duration = Duration::from_secs(2);
+
+/// Makes the service. The future ends when the whole log has been read.
+pub async fn build(settings: Settings, ctx: Context) -> Result<Service, BuildError> {
+    let appends = ctx.health_flag("record");
+    appends.down("recovering");
+    let actor = ctx.credentials.id().to_string();
+    let opened = {
+        let dir = settings.dir.join("log");
+        let own = (Arc::clone(&ctx.instance), now_unix_ms().unsigned_abs());
+        let octets = settings.segment_octets;
+        task::spawn_blocking(move || record::open(&dir, octets, own)).await??
+    };
+    let record = opened.record;
+    let size = record.head().size;
+    tell_recovery(size, opened.cut.as_ref());
+    let (index, follower) = {
+        let (dir, record) = (settings.dir.join("index"), record.clone());
+        task::spawn_blocking(move || Index::open(&dir, &record)).await??
+    };
+    ctx.spawn(
+        "record",
+        watch_record(opened.ended, appends.clone(), ctx.calls_ended.clone()),
+    );
+    // Questions in flight still need the index during the drain.
+    ctx.spawn("index", follow_index(follower, ctx.calls_ended.clone()));
+    // A disk that takes no writes shows here, and not with the first caller.
+    record_start(&record, &actor, size, opened.cut.as_ref()).await?;
+    appends.up();
+    ctx.spawn("gaps", watch_gaps(record.clone(), ctx.shutdown.clone()));
+    let sink = StreamSink {
+        record: record.clone(),
+        index: index.clone(),
+        actor,
+    };
+    follow_streams(settings, sink, &ctx).await?;
+    let server = AuditServiceServer::new(AuditRpc::new(record, index))
+        .max_decoding_message_size(MAX_MESSAGE_OCTETS)
+        .max_encoding_message_size(MAX_MESSAGE_OCTETS);
+    Ok(Service::default().with(server))
+}
+
+fn tell_recovery(size: u64, cut: Option<&Cut>) {
+    if let Some(cut) = cut {
+        metrics::counter!("hongyan_audit_tails_cut_total").increment(1);
+        tracing::warn!(
+            file = %cut.path.display(),
+            offset = cut.offset,
+            octets = cut.octets,
+            index = cut.index,
+            "an unfinished write was cut off the end of the log; nobody had been told that it was on record"
+        );
+    }
+    tracing::info!(size, "the record is recovered");
+}
+
+async fn record_start(record: &Record, actor: &str, size: u64, cut: Option<&Cut>) -> Result<(), BuildError> {
+    let mut attributes = vec![
+        ("version", env!("CARGO_PKG_VERSION").to_owned()),
+        ("recovered_size", size.to_string()),
+    ];
+    if let Some(cut) = cut {
+        attributes.push(("cut_octets", cut.octets.to_string()));
+        attributes.push(("cut_index", cut.index.to_string()));
+    }
+    let event = own::event("AUDIT_STARTED", "OK", actor, attributes);
+    match record.append_own(event).await? {
+        Placed::Recorded(_) => Ok(()),
+        other => Err(format!("the start was not recorded: {other:?}").into()),
+    }
+}
+
+/// Ends with an error when the writing thread dies, which ends the process: after a failed write nobody knows what is on
+/// disk, and only a new start can tell.
+async fn watch_record(
+    ended: oneshot::Receiver<Result<(), LogError>>,
+    appends: HealthFlag,
+    calls_ended: CancellationToken,
+) -> Result<(), BuildError> {
+    tokio::select! {
+        // Appends of calls in flight are answered until here.
+        () = calls_ended.cancelled() => Ok(()),
+        ended = ended => {
+            appends.down("the disk refused a write");
+            match ended {
+                Ok(Ok(())) => Err(Stopped.into()),
+                Ok(Err(error)) => Err(error.into()),
+                Err(_) => Err("the writing thread panicked".into()),
+            }
+        }
+    }
+}
+
+/// An index that stands still is an alarm; questions are refused then, and appends go on.
+async fn follow_index(follower: Follower, end: CancellationToken) {
+    metrics::gauge!("hongyan_audit_index_stopped").set(0.0);
+    if let Err(error) = follower.run(end.clone()).await {
+        metrics::gauge!("hongyan_audit_index_stopped").set(1.0);
+        tracing::error!(%error, "the index stands still; a restart builds it again");
+    }
+    end.cancelled().await;
+}
+
+async fn follow_streams(settings: Settings, sink: StreamSink, ctx: &Context) -> Result<(), BuildError> {
+    // A Redis that is configured to forget is refused at the start; one that is away is not.
+    let first = tokio::time::timeout(REDIS_PATIENCE, stream::connect(&settings.redis, &ctx.shutdown)).await;
+    let connected = match first {
+        Ok(connected) => connected?,
+        Err(_) => None,
+    };
+    let context = ctx.clone();
+    let streams = async move {
+        let shutdown = context.shutdown.clone();
+        let redis = match connected {
+            Some(redis) => redis,
+            None => match stream::connect(&settings.redis, &shutdown).await? {
+                Some(redis) => redis,
+                None => return Ok(()),
+            },
+        };
+        let janitor = Janitor::new(&redis, stream::streams(&redis));
+        context.spawn("janitor", janitor.run(shutdown.clone()));
+        stream::run(redis, sink, shutdown).await
+    };
+    ctx.spawn("streams", streams);
+    Ok(())
+}
+
+/// A number that never comes is a lost event.
+async fn watch_gaps(record: Record, shutdown: CancellationToken) {
+    let mut known = 0;
+    loop {
+        tokio::select! {
+            () = shutdown.cancelled() => return,
+            () = tokio::time::sleep(GAP_LOOK) => {}
+        }
+        let Ok((gaps, count)) = record.gaps(GAP_AGE_MS, 1).await else {
+            return;
+        };
+        metrics::gauge!("hongyan_audit_gaps").set(count as f64);
+        if count > known
+            && let Some(gap) = gaps.first()
+        {
+            tracing::error!(
+                count,
+                producer = %gap.producer,
+                epoch = gap.epoch,
+                first = gap.first,
+                last = gap.last,
+                "numbered events have been missing for a minute; this is the first gap"
+            );
+        }
+        known = count;
+    }
+}

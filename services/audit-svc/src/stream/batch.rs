@@ -1,0 +1,176 @@
+//! What is done with a batch of entries: on record first, settled then.
+
+use hongyan_proto::audit::v1::AuditEvent;
+use hongyan_queue::{Entry, Group, QueueError};
+use tracing::Instrument as _;
+
+use super::{entry, spans::BatchSpans};
+use crate::{
+    index::Index,
+    known::{self, Again, Known},
+    own,
+    record::{Numbered, Placed, Record, Stopped, Submission},
+};
+
+/// Why a batch was not settled. What is not settled comes again, and is known then.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Unsettled {
+    /// The process is ending.
+    #[error(transparent)]
+    Stopped(#[from] Stopped),
+    #[error(transparent)]
+    Queue(#[from] QueueError),
+}
+
+/// Brings entries of the streams on record.
+#[derive(Debug, Clone)]
+pub(crate) struct Recorder {
+    pub(crate) group: Group,
+    pub(crate) record: Record,
+    pub(crate) index: Index,
+    /// Who puts events about entries on record.
+    pub(crate) actor: String,
+}
+
+/// An entry with what it says.
+struct Work {
+    nth: usize,
+    numbered: Numbered,
+}
+
+impl Recorder {
+    /// Puts every event on record, once, and settles the entries; those that can never go on record are put aside, and
+    /// that is put on record.
+    pub(crate) async fn work_off(&self, entries: &[Entry]) -> Result<(), Unsettled> {
+        if entries.is_empty() {
+            return Ok(());
+        }
+        let spans = BatchSpans::begin(entries, self.group.name());
+        let around = spans.around.clone();
+        self.work_off_in(entries, &spans).instrument(around).await
+    }
+
+    async fn work_off_in(&self, entries: &[Entry], spans: &BatchSpans) -> Result<(), Unsettled> {
+        let mut work = Vec::with_capacity(entries.len());
+        let mut poisoned = Vec::new();
+        for (nth, entry) in entries.iter().enumerate() {
+            match entry::parse(entry) {
+                Ok(numbered) => work.push(Work { nth, numbered }),
+                Err(reason) => poisoned.push((nth, reason)),
+            }
+        }
+        let submissions = work
+            .iter()
+            .map(|work| Submission::Numbered(work.numbered.clone()))
+            .collect();
+        let placed = self.record.append(submissions).await?;
+        let mut settled = Vec::with_capacity(entries.len());
+        let mut seen = Vec::new();
+        for (work, placed) in work.into_iter().zip(placed) {
+            match placed {
+                Placed::Recorded(place) => {
+                    spans.placed(work.nth, place.index);
+                    settled.push(work.nth);
+                }
+                Placed::Duplicate => seen.push(work),
+                Placed::Refused(refusal) => poisoned.push((work.nth, refusal.to_string())),
+                Placed::TooLarge(octets) => {
+                    poisoned.push((work.nth, format!("makes a leaf of {octets} octets")));
+                }
+            }
+        }
+        let fresh = settled.len();
+        self.settle_known(seen, spans, &mut settled).await?;
+        metrics::counter!("hongyan_audit_stream_events_total").increment(fresh as u64);
+        metrics::counter!("hongyan_audit_duplicates_total").increment((settled.len() - fresh) as u64);
+        for (nth, reason) in poisoned {
+            if let Some(entry) = entries.get(nth) {
+                self.put_aside(entry, &reason).await?;
+            }
+        }
+        let settled = settled.into_iter().filter_map(|nth| entries.get(nth));
+        self.group
+            .ack(settled.map(|entry| (&*entry.stream, entry.id)))
+            .await?;
+        Ok(())
+    }
+
+    /// Entries whose number is on record: delivered again after a crash, as a rule. Where another event stands under the
+    /// number, the stream has numbered twice (a Redis that lost its last writes does), and dropping the entry would lose
+    /// an event in silence.
+    async fn settle_known(
+        &self,
+        seen: Vec<Work>,
+        spans: &BatchSpans,
+        settled: &mut Vec<usize>,
+    ) -> Result<(), Unsettled> {
+        let again = seen.iter().map(|work| Again {
+            producer: work.numbered.producer.clone(),
+            epoch: work.numbered.epoch,
+            seq: work.numbered.seq,
+            event_id: work.numbered.event.event_id.clone(),
+        });
+        let known = match known::look_up(&self.record, &self.index, again.collect()).await {
+            Ok(known) => known,
+            Err(error) => {
+                tracing::warn!(%error, entries = seen.len(), "entries stay pending until it is known whether they are on record");
+                return Ok(());
+            }
+        };
+        for (work, known) in seen.into_iter().zip(known) {
+            match known {
+                Known::Here(place) => spans.placed(work.nth, place.index),
+                Known::Reused(place) => {
+                    let Numbered {
+                        producer,
+                        epoch,
+                        seq,
+                        event,
+                    } = work.numbered;
+                    metrics::counter!("hongyan_audit_sequence_reused_total").increment(1);
+                    tracing::error!(%producer, epoch, seq, "a stream used a number twice: Redis has lost writes that it acknowledged");
+                    self.record
+                        .append_own(renumbered(event, &producer, epoch, seq))
+                        .await?;
+                    spans.placed(work.nth, place.index);
+                }
+            }
+            settled.push(work.nth);
+        }
+        Ok(())
+    }
+
+    async fn put_aside(&self, entry: &Entry, reason: &str) -> Result<(), Unsettled> {
+        metrics::counter!("hongyan_audit_stream_poisoned_total").increment(1);
+        let about = own::event(
+            "ENTRY_REFUSED",
+            "DEAD_LETTER",
+            &self.actor,
+            [
+                ("stream", entry.stream.to_string()),
+                ("entry_id", entry.id.to_string()),
+                ("why", shortened(reason)),
+            ],
+        );
+        self.record.append_own(about).await?;
+        self.group.dead_letter(entry, reason).await?;
+        Ok(())
+    }
+}
+
+/// The event under a number of this service, with the number that it came with.
+fn renumbered(mut event: AuditEvent, producer: &str, epoch: u64, seq: u64) -> AuditEvent {
+    for (name, value) in [
+        ("reused_producer", producer.to_owned()),
+        ("reused_epoch", epoch.to_string()),
+        ("reused_seq", seq.to_string()),
+    ] {
+        event.attributes.insert(name.to_owned(), value);
+    }
+    event
+}
+
+/// As long as an attribute may be.
+fn shortened(reason: &str) -> String {
+    reason.chars().take(256).collect()
+}

@@ -1,0 +1,13 @@
+//! The record's second way in: `{p}:audit`, where other services put their events in the same step as the change that
+//! they record.
+//!
+//! Entry: `e` epoch, `n` number (both given in the script that adds it), `b` the event, `tp` its trace. Taken as group
+//! `audit`, put on record, and only then settled: a crash in between delivers it again, and its number tells that it is
+//! known. What can never go on record goes to `{p}:dead:audit`, with an alarm and an event about it.
+
+mod batch;
+mod consumer;
+mod entry;
+mod spans;
+
+pub use consumer::{StreamError, StreamSink, connect, run, streams};

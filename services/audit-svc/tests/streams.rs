@@ -1,0 +1,259 @@
+//! The record's way in from Redis, against a real server that is killed.
+#![allow(clippy::unwrap_used, reason = "a panic is how a test says no")]
+
+#[path = "../../../shared/queue/tests/support/mod.rs"]
+mod support;
+
+use std::{collections::BTreeMap, ops::ControlFlow, path::Path, sync::Arc, time::Duration};
+
+use hongyan_audit_svc::{
+    index::Index,
+    record::{self, Record},
+    stream::{self, StreamSink},
+};
+use hongyan_proto::audit::v1::{AuditEvent, Leaf};
+use hongyan_queue::{Redis, Script, keys, lua};
+use prost::Message as _;
+use support::PrivateRedis;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+/// A record that follows the streams of a server.
+struct Running {
+    record: Record,
+    stop: CancellationToken,
+    tasks: Vec<JoinHandle<()>>,
+    ended: tokio::sync::oneshot::Receiver<Result<(), hongyan_audit_svc::log::LogError>>,
+}
+
+impl Running {
+    fn start(dir: &Path, redis: &Redis) -> Self {
+        let epoch = Uuid::now_v7().as_u64_pair().0;
+        let opened = record::open(&dir.join("log"), 1 << 20, (Arc::from("audit-svc-test"), epoch)).unwrap();
+        let record = opened.record;
+        let (index, follow) = Index::open(&dir.join("index"), &record).unwrap();
+        let stop = CancellationToken::new();
+        let sink = StreamSink {
+            record: record.clone(),
+            index,
+            actor: "spiffe://hongyan.test/svc/audit".into(),
+        };
+        let (redis, reads) = (redis.clone(), stop.clone());
+        let follow = follow.run(stop.clone());
+        let tasks = vec![
+            tokio::spawn(async move { follow.await.unwrap() }),
+            tokio::spawn(async move { stream::run(redis, sink, reads).await.unwrap() }),
+        ];
+        Self {
+            record,
+            stop,
+            tasks,
+            ended: opened.ended,
+        }
+    }
+
+    /// As if the process were killed: nothing is finished.
+    async fn kill(self) {
+        for task in &self.tasks {
+            task.abort();
+        }
+        self.stop_now().await;
+    }
+
+    async fn stop(self) {
+        self.stop.cancel();
+        self.stop_now().await;
+    }
+
+    async fn stop_now(self) {
+        for task in self.tasks {
+            let _ = task.await;
+        }
+        drop(self.record);
+        self.ended.await.unwrap().unwrap();
+    }
+
+    fn leaves(&self) -> Vec<Leaf> {
+        let mut leaves = Vec::new();
+        let each = |_, bytes: &[u8]| {
+            leaves.push(Leaf::decode(bytes).unwrap());
+            ControlFlow::Continue(())
+        };
+        self.record.reader().read_range(0..u64::MAX, each).unwrap();
+        leaves
+    }
+
+    fn actions(&self) -> BTreeMap<String, usize> {
+        let mut counts = BTreeMap::new();
+        for leaf in self.leaves() {
+            *counts.entry(leaf.event.unwrap().action).or_default() += 1;
+        }
+        counts
+    }
+
+    async fn reaches(&self, size: u64) {
+        let mut head = self.record.watch_head();
+        let reached = head.wait_for(|head| head.size >= size);
+        tokio::time::timeout(Duration::from_secs(30), reached)
+            .await
+            .unwrap()
+            .unwrap();
+    }
+}
+
+fn event(action: &str) -> AuditEvent {
+    AuditEvent {
+        event_id: Uuid::now_v7().to_string(),
+        occurred_at_unix_ms: 1_763_700_000_000,
+        action: action.to_owned(),
+        ..AuditEvent::default()
+    }
+}
+
+fn stream_key(redis: &Redis) -> String {
+    stream::streams(redis).remove(0)
+}
+
+/// As other services do it: numbered by the fragment that they all use.
+async fn send(redis: &Redis, event: &AuditEvent) {
+    let script = Script::new(
+        "send",
+        &[
+            lua::AUDIT,
+            "return audit(KEYS[1], KEYS[2], ARGV[1], ARGV[2], ARGV[3])",
+        ],
+    );
+    let partition = redis.partitions().iter().next().unwrap();
+    script
+        .prepare()
+        .key(keys::audit(partition))
+        .key(keys::audit_seq(partition))
+        .arg(1_763_700_000_000_u64)
+        .arg(event.encode_to_vec())
+        .arg("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01")
+        .run::<String>(&mut redis.shared())
+        .await
+        .unwrap();
+}
+
+async fn pending(redis: &Redis) -> u64 {
+    let depth = hongyan_queue::depth(&mut redis.shared(), &stream_key(redis), "audit", 0)
+        .await
+        .unwrap();
+    depth.waiting + depth.taken
+}
+
+async fn all_settled(redis: &Redis) {
+    for _ in 0..600 {
+        if pending(redis).await == 0 {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    panic!("{} entries are not settled", pending(redis).await);
+}
+
+#[tokio::test]
+async fn entries_are_recorded_in_order_and_settled() {
+    let server = PrivateRedis::start();
+    let redis = server.connect().await;
+    let dir = tempfile::tempdir().unwrap();
+    for nth in 0..50 {
+        send(&redis, &event(&format!("BEFORE_{nth}"))).await;
+    }
+    let running = Running::start(dir.path(), &redis);
+    for nth in 0..50 {
+        send(&redis, &event(&format!("AFTER_{nth}"))).await;
+    }
+    running.reaches(100).await;
+    all_settled(&redis).await;
+    let leaves = running.leaves();
+    assert!(
+        leaves
+            .iter()
+            .zip(1..)
+            .all(|(leaf, seq)| leaf.seq == seq && leaf.producer == "stream:{p0}:audit")
+    );
+    assert_eq!(leaves[0].event.as_ref().unwrap().action, "BEFORE_0");
+    assert_eq!(running.record.gaps(0, 9).await.unwrap().1, 0);
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn a_killed_reader_and_a_killed_redis_cost_no_event_and_double_none() {
+    let mut server = PrivateRedis::start();
+    let redis = server.connect().await;
+    let dir = tempfile::tempdir().unwrap();
+    let mut sent = 0_u64;
+    for round in 0..4 {
+        let running = Running::start(dir.path(), &redis);
+        for _ in 0..200 {
+            send(&redis, &event("SENT")).await;
+            sent += 1;
+        }
+        if round % 2 == 0 {
+            running.kill().await;
+        } else {
+            server.restart();
+            running.reaches(sent).await;
+            running.stop().await;
+        }
+    }
+    let running = Running::start(dir.path(), &redis);
+    running.reaches(sent).await;
+    all_settled(&redis).await;
+    assert_eq!(running.actions(), [("SENT".to_owned(), 800)].into());
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn a_poisoned_entry_is_put_aside_and_that_is_on_record() {
+    let server = PrivateRedis::start();
+    let redis = server.connect().await;
+    let dir = tempfile::tempdir().unwrap();
+    send(&redis, &event("BEFORE")).await;
+    send(&redis, &AuditEvent::default()).await;
+    send(&redis, &event("BEHIND")).await;
+    let running = Running::start(dir.path(), &redis);
+    running.reaches(3).await;
+    all_settled(&redis).await;
+    let refused = running
+        .leaves()
+        .into_iter()
+        .filter_map(|leaf| leaf.event)
+        .find(|event| event.action == "ENTRY_REFUSED")
+        .unwrap();
+    assert_eq!(refused.attributes["stream"], "{p0}:audit");
+    assert!(refused.attributes["why"].contains("event_id must be a UUID of version 7"));
+    let dead = hongyan_queue::depth(&mut redis.shared(), &keys::dead(&stream_key(&redis)), "none", 0)
+        .await
+        .unwrap();
+    assert_eq!(dead.waiting, 1);
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn a_redis_that_numbers_twice_loses_no_event() {
+    let mut server = PrivateRedis::start();
+    let redis = server.connect().await;
+    let dir = tempfile::tempdir().unwrap();
+    let running = Running::start(dir.path(), &redis);
+    send(&redis, &event("FIRST")).await;
+    running.reaches(1).await;
+    all_settled(&redis).await;
+    // The same epoch and the same numbers again, as after a fail-over to a replica that lagged behind.
+    server.kill();
+    server.lose_data();
+    server.restart();
+    send(&server.connect().await, &event("SECOND")).await;
+    running.reaches(2).await;
+    let second = running.leaves().pop().unwrap();
+    assert_eq!(second.producer, "audit-svc-test");
+    let event = second.event.unwrap();
+    assert_eq!(
+        (event.action.as_str(), event.attributes["reused_seq"].as_str()),
+        ("SECOND", "1")
+    );
+    running.stop().await;
+}
