@@ -156,7 +156,7 @@ mod tests {
         let table: [(&str, Change); 20] = [
             ("event_id", |event| event.event_id.clear()),
             ("event_id", |event| {
-                event.event_id = "d9428888-122b-41e1-b85c-61cd3cbee1e8".into()
+                event.event_id = "d9428888-122b-41e1-b85c-61cd3cbee1e8".into();
             }),
             ("occurred_at_unix_ms", |event| event.occurred_at_unix_ms = 0),
             ("action", |event| event.action.clear()),
@@ -169,19 +169,19 @@ mod tests {
             ("message_id", |event| event.message_id = "m".repeat(65)),
             ("consent_id", |event| event.consent_id = "\n".into()),
             ("trace_id", |event| {
-                event.trace_id = "4BF92F3577B34DA6A3CE929D0E0E4736".into()
+                event.trace_id = "4BF92F3577B34DA6A3CE929D0E0E4736".into();
             }),
             ("trace_id", |event| event.trace_id = "0".repeat(32)),
             ("subject_tag", |event| event.subject_tag = vec![1; 16].into()),
             ("purpose", |event| event.purpose = "赔".repeat(129)),
             ("attributes", |event| {
-                event.attributes = (0..65).map(|n| (n.to_string(), String::new())).collect()
+                event.attributes = (0..65).map(|n| (n.to_string(), String::new())).collect();
             }),
             ("attributes", |event| {
-                event.attributes = [("Key".into(), String::new())].into()
+                event.attributes = [("Key".into(), String::new())].into();
             }),
             ("attributes", |event| {
-                event.attributes = [("key".into(), "v".repeat(1_025))].into()
+                event.attributes = [("key".into(), "v".repeat(1_025))].into();
             }),
             ("", |event| event.sealed = vec![0; 65_535].into()),
         ];

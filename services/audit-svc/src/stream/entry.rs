@@ -59,6 +59,8 @@ mod tests {
 
     use super::parse;
 
+    type Fields<'a> = &'a [(&'a str, &'a [u8])];
+
     fn body() -> Vec<u8> {
         AuditEvent {
             event_id: "0197a1b2-c3d4-7000-8000-000000000001".into(),
@@ -69,7 +71,7 @@ mod tests {
         .encode_to_vec()
     }
 
-    fn entry(fields: &[(&str, &[u8])]) -> Entry {
+    fn entry(fields: Fields<'_>) -> Entry {
         let field = |(name, value): &(&str, &[u8])| {
             (
                 Bytes::copy_from_slice(name.as_bytes()),
@@ -100,7 +102,7 @@ mod tests {
             ..AuditEvent::default()
         };
         let body = body();
-        let table: [(&[(&str, &[u8])], &str); 7] = [
+        let table: [(Fields<'_>, &str); 7] = [
             (&[], "no field e"),
             (&[("e", b"1"), ("b", &body)], "no field n"),
             (&[("e", b"1"), ("n", b"2")], "no field b"),
