@@ -3,5 +3,7 @@
 pub mod bench;
 pub mod demo;
 pub mod gateway_sim;
+pub mod handler_sim;
 pub mod harness;
+pub mod identity_sim;
 pub mod trace_sink;
