@@ -25,7 +25,7 @@ const PING_INTERVAL: std::time::Duration = std::time::Duration::from_secs(1);
 
 /// Connects, loads, starts the helpers, and gives the service to the chassis.
 pub async fn build(settings: Settings, ctx: Context) -> Result<Service, BuildError> {
-    let keyring_file = settings.keyring_file.ok_or("envelope.keyring_file must be set")?;
+    let keyring_file = settings.keyring_file.ok_or("keyring.file must be set")?;
     let audit_id = settings.audit_id.ok_or("audit.spiffe_id must be set")?;
     let keyring = LiveKeyring::load(keyring_file).await?;
     ctx.spawn(

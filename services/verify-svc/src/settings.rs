@@ -13,9 +13,9 @@ use crate::upstream::UpstreamsSettings;
 pub struct Settings {
     /// `redis.*`.
     pub redis: RedisSettings,
-    /// `envelope.keyring_file`: the keys that personal data is sealed with. `None` only beside a noted mistake.
+    /// `keyring.file`: the keys that personal data is sealed with. `None` only beside a noted mistake.
     pub keyring_file: Option<SecretFile>,
-    /// `envelope.reload_interval_ms` (1,000).
+    /// `keyring.reload_interval_ms` (1,000).
     pub keyring_reload: Duration,
     /// `catalog.dir`.
     pub catalog_dir: PathBuf,
@@ -38,15 +38,15 @@ pub struct Settings {
 impl Settings {
     /// Reads them; mistakes are noted in the source.
     pub fn read(source: &mut Source) -> Self {
-        let keyring_file = source.secret_file("envelope.keyring_file");
+        let keyring_file = source.secret_file("keyring.file");
         if keyring_file.is_none() {
             // Notes the mistake where there is not even a path.
-            source.required("envelope.keyring_file", PathBuf::new());
+            source.required("keyring.file", PathBuf::new());
         }
         Self {
             redis: RedisSettings::read(source),
             keyring_file,
-            keyring_reload: source.duration_ms("envelope.reload_interval_ms", 1_000),
+            keyring_reload: source.duration_ms("keyring.reload_interval_ms", 1_000),
             catalog_dir: source.required("catalog.dir", PathBuf::new()),
             catalog_reload: source.duration_ms("catalog.reload_interval_ms", 1_000),
             audit_address: source.required("audit.address", String::new()),
@@ -61,14 +61,12 @@ impl Settings {
 
 fn audit_id(source: &mut Source) -> Option<SpiffeId> {
     const KEY: &str = "audit.spiffe_id";
-    let given = source.optional::<String>(KEY);
-    let (key, text) = match given {
-        Some(text) => (KEY, text),
+    let (key, text) = if let Some(given) = source.optional::<String>(KEY) {
+        (KEY, given)
+    } else {
         // Required by the identity's own settings, which also report where it is missing.
-        None => {
-            let domain = source.optional::<String>("identity.trust_domain")?;
-            ("identity.trust_domain", format!("spiffe://{domain}/svc/audit"))
-        }
+        let domain = source.optional::<String>("identity.trust_domain")?;
+        ("identity.trust_domain", format!("spiffe://{domain}/svc/audit"))
     };
     text.parse()
         .map_err(|error: hongyan_identity::InvalidSpiffeId| source.note(key, &error.to_string()))

@@ -166,7 +166,7 @@ impl HttpAdapter {
         loop {
             match response.chunk().await {
                 Ok(Some(chunk)) if octets.len() + chunk.len() <= MAX_ANSWER_OCTETS => {
-                    octets.extend_from_slice(&chunk)
+                    octets.extend_from_slice(&chunk);
                 }
                 Ok(Some(_)) => return malformed(),
                 Ok(None) => break,

@@ -1,0 +1,103 @@
+//! An identity upstream to try Hongyan against, without a carrier.
+
+use std::{
+    fs,
+    io::Write as _,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
+
+use anyhow::{Context as _, Result};
+use clap::Parser;
+use hongyan_integration_tests::identity_sim::{CODES, Config, IdentitySim, parse_people};
+use tokio::signal::unix::{SignalKind, signal};
+
+/// A carrier's real-name service: knows people, answers questions about them, charges, and misbehaves on demand.
+///
+/// Give --listen to verify-svc as `http://127.0.0.1:7895/v1/verify`. Ask and steer it over HTTP on --control:
+///
+///   curl http://127.0.0.1:7896/stats
+///   curl -H 'content-type: application/json' http://127.0.0.1:7896/faults -d '{"next": 3, "http_status": 500}'
+///
+/// For made-up people only: the control has no login.
+#[derive(Debug, Parser)]
+#[command(version, verbatim_doc_comment)]
+struct Options {
+    /// Where questions are answered; port 0 takes a free one.
+    #[arg(long, default_value = "127.0.0.1:7895")]
+    listen: SocketAddr,
+    /// Where the control answers (HTTP, JSON); port 0 takes a free one.
+    #[arg(long, default_value = "127.0.0.1:7896")]
+    control: SocketAddr,
+    /// Who is known: {"people": [{"phone": "…", "name": "…", "id_number": "…"}]}.
+    #[arg(long, value_name = "FILE")]
+    people: Option<PathBuf>,
+    /// A file with the key that questions must bring in X-Api-Key; without it every question is taken.
+    #[arg(long, value_name = "FILE")]
+    api_key_file: Option<PathBuf>,
+    /// Writes the addresses in use to this file as {"questions":"…","control":"…"}.
+    #[arg(long, value_name = "FILE")]
+    ports_file: Option<PathBuf>,
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    match run(Options::parse()).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("hongyan-identity-sim: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(options: Options) -> Result<()> {
+    let read =
+        |path: &PathBuf| fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()));
+    let people = match &options.people {
+        None => Vec::new(),
+        Some(path) => parse_people(&read(path)?).with_context(|| path.display().to_string())?,
+    };
+    let api_key = options.api_key_file.as_ref().map(read).transpose()?;
+    let config = Config {
+        listen: options.listen,
+        control: options.control,
+        people,
+        api_key: api_key.map(|key| key.trim_end().to_owned()),
+    };
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let upstream = IdentitySim::start(config).await?;
+    if let Some(path) = &options.ports_file {
+        write_ports(path, upstream.addr(), upstream.control_addr())?;
+    }
+    eprintln!(
+        "questions on {}, control on http://{}/stats; result codes: {}",
+        upstream.url(),
+        upstream.control_addr(),
+        CODES.join(", ")
+    );
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    let stats = upstream.stats();
+    eprintln!("{} questions, {} charged", stats.asked, stats.charged);
+    upstream.stop().await;
+    Ok(())
+}
+
+/// Whoever waits for the file must never see half of it.
+fn write_ports(path: &Path, questions: SocketAddr, control: SocketAddr) -> Result<()> {
+    let ports = serde_json::json!({ "questions": questions.to_string(), "control": control.to_string() });
+    let directory = path
+        .parent()
+        .filter(|parent| !parent.as_os_str().is_empty())
+        .unwrap_or(Path::new("."));
+    let mut file = tempfile::NamedTempFile::new_in(directory)?;
+    file.write_all(ports.to_string().as_bytes())?;
+    file.persist(path)
+        .with_context(|| format!("cannot write {}", path.display()))?;
+    Ok(())
+}
