@@ -1,0 +1,157 @@
+//! What the gateway took.
+
+mod messages;
+mod stats;
+
+pub use messages::{MessageView, content_hash};
+pub use stats::{ConnectionCount, DeliverCount, LoginCount, NumberCount, Stats};
+
+pub(super) use messages::{Messages, Taken, texts};
+
+use std::collections::{BTreeMap, HashMap, VecDeque};
+
+use hongyan_carrier_wire::field::TerminalId;
+
+use super::rate::LastSecond;
+
+/// Seconds whose counts are kept.
+const MAX_SECONDS: usize = 86_400;
+/// Connections whose counts are kept, the oldest are forgotten first.
+const MAX_CONNECTIONS: usize = 10_000;
+/// Numbers whose counts are kept; those beyond count in the totals only.
+const MAX_NUMBERS: usize = 5_000_000;
+/// Times kept to find the busiest second.
+const MAX_RATE: usize = 1_000_000;
+
+/// Counts and messages. Pure: times are arguments.
+#[derive(Debug)]
+pub(super) struct Ledger {
+    pub(super) messages: Messages,
+    pub(super) logins: LoginCount,
+    pub(super) receipts: DeliverCount,
+    pub(super) uplinks: DeliverCount,
+    pub(super) oddities: u64,
+    submits: u64,
+    accepted: u64,
+    by_result: BTreeMap<u32, u64>,
+    octets: u64,
+    last_second: LastSecond,
+    peak_per_second: u64,
+    per_second: VecDeque<(u64, u64)>,
+    per_number: HashMap<TerminalId, NumberCount>,
+    connections: BTreeMap<u64, ConnectionCount>,
+}
+
+impl Ledger {
+    pub(super) fn new(keep_messages: usize, keep_texts: usize) -> Self {
+        Self {
+            messages: Messages::new(keep_messages, keep_texts),
+            logins: LoginCount::default(),
+            receipts: DeliverCount::default(),
+            uplinks: DeliverCount::default(),
+            oddities: 0,
+            submits: 0,
+            accepted: 0,
+            by_result: BTreeMap::new(),
+            octets: 0,
+            last_second: LastSecond::new(MAX_RATE),
+            peak_per_second: 0,
+            per_second: VecDeque::new(),
+            per_number: HashMap::new(),
+            connections: BTreeMap::new(),
+        }
+    }
+
+    /// Notes a message to one recipient; `now_us` is the running clock, in microseconds.
+    pub(super) fn take(&mut self, taken: Taken, content: &[u8], now_us: u64) {
+        let accepted = taken.result == 0;
+        self.submits += 1;
+        self.accepted += u64::from(accepted);
+        *self.by_result.entry(taken.result).or_default() += 1;
+        self.octets += content.len() as u64;
+        self.peak_per_second = self.peak_per_second.max(self.last_second.note(now_us) as u64);
+        self.note_second(taken.received_at_unix_ms / 1_000);
+        if self.per_number.len() < MAX_NUMBERS || self.per_number.contains_key(&taken.number) {
+            let count = self.per_number.entry(taken.number).or_default();
+            count.submits += 1;
+            count.accepted += u64::from(accepted);
+        }
+        if let Some(connection) = self.connections.get_mut(&taken.connection) {
+            connection.submits += 1;
+            connection.accepted += u64::from(accepted);
+        }
+        self.messages.push(taken, content);
+    }
+
+    fn note_second(&mut self, second: u64) {
+        match self.per_second.back_mut() {
+            // A clock that was set back counts to the second already begun.
+            Some((last, count)) if *last >= second => *count += 1,
+            _ => self.per_second.push_back((second, 1)),
+        }
+        if self.per_second.len() > MAX_SECONDS {
+            self.per_second.pop_front();
+        }
+    }
+
+    pub(super) fn connected(&mut self, id: u64, peer: String) {
+        self.connections.insert(
+            id,
+            ConnectionCount {
+                peer,
+                ..ConnectionCount::default()
+            },
+        );
+        if self.connections.len() > MAX_CONNECTIONS {
+            self.connections.pop_first();
+        }
+    }
+
+    pub(super) fn connection(&mut self, id: u64, change: impl FnOnce(&mut ConnectionCount)) {
+        if let Some(connection) = self.connections.get_mut(&id) {
+            change(connection);
+        }
+    }
+
+    pub(super) fn number(&self, number: &TerminalId) -> NumberCount {
+        self.per_number.get(number).copied().unwrap_or_default()
+    }
+
+    pub(super) fn seconds(&self) -> Vec<(u64, u64)> {
+        self.per_second.iter().copied().collect()
+    }
+
+    pub(super) fn stats(&self, waiting_delivers: usize) -> Stats {
+        Stats {
+            submits: self.submits,
+            accepted: self.accepted,
+            by_result: self.by_result.clone(),
+            numbers: self.per_number.len() as u64,
+            duplicates: self.messages.duplicates(),
+            octets: self.octets,
+            peak_per_second: self.peak_per_second,
+            logins: self.logins,
+            receipts: self.receipts,
+            uplinks: self.uplinks,
+            waiting_delivers: waiting_delivers as u64,
+            oddities: self.oddities,
+            remembered: self.messages.len() as u64,
+            connections: self.connections.clone(),
+        }
+    }
+
+    /// Forgets messages and counts, and keeps what is true of the connections that stand.
+    pub(super) fn reset(&mut self) {
+        let mut fresh = Self::new(self.messages.keep(), self.messages.keep_texts());
+        fresh.logins.now = self.logins.now;
+        fresh.logins.most_at_once = self.logins.now;
+        fresh.connections = std::mem::take(&mut self.connections);
+        fresh
+            .connections
+            .retain(|_, connection| connection.closed.is_none());
+        for connection in fresh.connections.values_mut() {
+            (connection.pdus, connection.submits, connection.accepted) = (0, 0, 0);
+        }
+        *self = fresh;
+    }
+}

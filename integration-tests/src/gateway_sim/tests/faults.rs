@@ -1,0 +1,301 @@
+//! What goes wrong on demand.
+
+use hongyan_carrier_wire::cmpp::Version;
+use hongyan_carrier_wire::cmpp::report::Report;
+use hongyan_carrier_wire::cmpp::session::client::{SubmitOutcome, Up};
+use hongyan_carrier_wire::cmpp::session::{CloseReason, Uncertain};
+
+use super::client::{Client, PATIENCE, message, settings};
+use super::gateway;
+use crate::gateway_sim::{
+    Answer, Cut, Effects, Faults, GatewaySim, ReceiptForm, ReceiptPlan, ReceiptTime, Rule,
+};
+
+const LOST: SubmitOutcome = SubmitOutcome::Uncertain(Uncertain::ConnectionLost);
+
+fn rule(then: Effects) -> Faults {
+    Faults {
+        rules: vec![Rule {
+            then,
+            ..Rule::default()
+        }],
+        ..Faults::default()
+    }
+}
+
+fn receipt(receipt: ReceiptPlan) -> Faults {
+    rule(Effects {
+        receipt: Some(receipt),
+        ..Effects::default()
+    })
+}
+
+async fn logged_in(gateway: &GatewaySim) -> Client {
+    Client::log_in(gateway.addr(), Version::V3).await
+}
+
+#[tokio::test]
+async fn any_code_for_the_next_n() {
+    let gateway = gateway().await;
+    let mut client = logged_in(&gateway).await;
+    let next = Rule {
+        next: Some(2),
+        then: Effects {
+            result: Some(13),
+            ..Effects::default()
+        },
+        ..Rule::default()
+    };
+    gateway.add_rule(next).unwrap();
+    for expected in [13, 13] {
+        assert_eq!(
+            client.send("13800138000", "x").await,
+            SubmitOutcome::Refused { result: expected }
+        );
+    }
+    assert!(matches!(
+        client.send("13800138000", "x").await,
+        SubmitOutcome::Accepted { .. }
+    ));
+    let stats = gateway.stats();
+    assert_eq!(stats.by_result.into_iter().collect::<Vec<_>>(), [(0, 1), (13, 2)]);
+}
+
+#[tokio::test]
+async fn a_rate_above_the_limit_is_slowed_down() {
+    let gateway = gateway().await;
+    gateway
+        .set_faults(Faults {
+            throttle_per_second: Some(10),
+            ..Faults::default()
+        })
+        .unwrap();
+    let mut client = logged_in(&gateway).await;
+    for token in 0..16 {
+        client.submit(token, &message("13800138000", "x"));
+    }
+    client.turn_until(|client| client.outcomes().len() == 16).await;
+    let slowed = client
+        .outcomes()
+        .iter()
+        .filter(|(_, outcome)| *outcome == SubmitOutcome::Refused { result: 8 })
+        .count();
+    assert_eq!(slowed, 6);
+}
+
+#[tokio::test]
+async fn answers_come_late_and_out_of_order() {
+    let gateway = gateway().await;
+    let mut client = logged_in(&gateway).await;
+    let late = Rule {
+        number: Some("13800138000".to_owned()),
+        then: Effects {
+            delay_ms: Some(30),
+            ..Effects::default()
+        },
+        ..Rule::default()
+    };
+    gateway.add_rule(late).unwrap();
+    client.submit(1, &message("13800138000", "x"));
+    client.submit(2, &message("13900139000", "x"));
+    client.turn_until(|client| client.outcomes().len() == 2).await;
+    assert_eq!(
+        client
+            .outcomes()
+            .iter()
+            .map(|(token, _)| *token)
+            .collect::<Vec<_>>(),
+        [2, 1]
+    );
+}
+
+#[tokio::test]
+async fn the_connection_drops_before_or_after_the_answer() {
+    let gateway = gateway().await;
+    let mut client = logged_in(&gateway).await;
+    gateway
+        .set_faults(rule(Effects {
+            cut: Some(Cut::BeforeAnswer),
+            ..Effects::default()
+        }))
+        .unwrap();
+    assert_eq!(client.send("13800138000", "x").await, LOST);
+    assert_eq!(gateway.stats().accepted, 1, "it was taken all the same");
+
+    let mut client = logged_in(&gateway).await;
+    gateway
+        .set_faults(rule(Effects {
+            cut: Some(Cut::AfterAnswer),
+            ..Effects::default()
+        }))
+        .unwrap();
+    assert!(matches!(
+        client.send("13800138000", "x").await,
+        SubmitOutcome::Accepted { .. }
+    ));
+    assert_eq!(client.turn_until_closed().await, CloseReason::ConnectionLost);
+}
+
+#[tokio::test]
+async fn the_connection_drops_after_so_many_pdus() {
+    let gateway = gateway().await;
+    gateway
+        .set_faults(Faults {
+            drop_after_pdus: Some(3),
+            ..Faults::default()
+        })
+        .unwrap();
+    let mut client = logged_in(&gateway).await;
+    for token in 0..8 {
+        let unasked = hongyan_carrier_wire::cmpp::pdu::Submit {
+            registered_delivery: 0,
+            ..message("13800138000", "x")
+        };
+        client.submit(token, &unasked);
+    }
+    client.turn_until_closed().await;
+    let accepted = client
+        .outcomes()
+        .iter()
+        .filter(|(_, outcome)| *outcome != LOST)
+        .count();
+    assert_eq!((accepted, gateway.stats().submits), (3, 3));
+}
+
+#[tokio::test]
+async fn answers_may_be_missing_truncated_or_garbage() {
+    let gateway = gateway().await;
+    let answer = |answer| {
+        rule(Effects {
+            answer: Some(answer),
+            ..Effects::default()
+        })
+    };
+    gateway.set_faults(answer(Answer::Truncated)).unwrap();
+    assert_eq!(logged_in(&gateway).await.send("13800138000", "x").await, LOST);
+    gateway.set_faults(answer(Answer::Garbage)).unwrap();
+    let mut client = logged_in(&gateway).await;
+    assert_eq!(client.send("13800138000", "x").await, LOST);
+    assert!(matches!(client.closed(), Some(CloseReason::Framing(_))));
+    gateway.set_faults(answer(Answer::None)).unwrap();
+    let mut client = logged_in(&gateway).await;
+    client.submit(0, &message("13800138000", "x"));
+    // The receipt comes, the answer does not.
+    client.turn_until(|client| !client.delivers().is_empty()).await;
+    assert_eq!(client.outcomes(), []);
+}
+
+#[tokio::test]
+async fn receipts_come_early_twice_never_and_with_any_status() {
+    let gateway = gateway().await;
+    let early = ReceiptPlan {
+        time: ReceiptTime::Early,
+        copies: 2,
+        stat: "MA:0001".to_owned(),
+        form: ReceiptForm::Short,
+        ..ReceiptPlan::default()
+    };
+    gateway.set_faults(receipt(early)).unwrap();
+    let mut client = logged_in(&gateway).await;
+    let SubmitOutcome::Accepted { msg_id } = client.send("13800138000", "x").await else {
+        panic!("not accepted")
+    };
+    assert!(
+        matches!(
+            client.told.as_slice(),
+            [Up::Deliver { .. }, Up::Deliver { .. }, Up::SubmitOutcome { .. }]
+        ),
+        "told {:?}",
+        client.told
+    );
+    for deliver in client.delivers() {
+        let report = Report::decode(deliver.content.as_slice()).unwrap();
+        assert_eq!((report.msg_id, report.stat_text().as_str()), (msg_id, "MA:0001"));
+        assert_eq!(deliver.content.len(), 60, "the short form in a 3.0 session");
+    }
+    let never = ReceiptPlan {
+        time: ReceiptTime::Never,
+        ..ReceiptPlan::default()
+    };
+    gateway.set_faults(receipt(never)).unwrap();
+    client.send("13800138000", "x").await;
+    assert_eq!(gateway.stats().receipts.queued, 2);
+}
+
+#[tokio::test]
+async fn keep_alives_may_stay_unanswered() {
+    let gateway = gateway().await;
+    gateway
+        .set_faults(Faults {
+            ignore_active_test: true,
+            ..Faults::default()
+        })
+        .unwrap();
+    let mut client = logged_in(&gateway).await;
+    client.submit(0, &message("13800138000", "x"));
+    client.flush().await;
+    client.turn_until(|client| client.outcomes().len() == 1).await;
+    let deaf = gateway.stats();
+    assert_eq!(deaf.accepted, 1, "everything else is answered");
+    // A keep-alive by hand, then a message: only the message is answered.
+    client.told.clear();
+    client.keep_alive();
+    assert!(matches!(
+        client.send("13800138000", "y").await,
+        SubmitOutcome::Accepted { .. }
+    ));
+    assert_eq!(client.keep_alives_answered(), 0);
+    gateway.set_faults(Faults::default()).unwrap();
+    client.keep_alive();
+    assert!(matches!(
+        client.send("13800138000", "z").await,
+        SubmitOutcome::Accepted { .. }
+    ));
+    client
+        .turn_until(|client| client.keep_alives_answered() == 1)
+        .await;
+}
+
+#[tokio::test]
+async fn logins_may_be_refused_with_any_status() {
+    let gateway = gateway().await;
+    gateway
+        .set_faults(Faults {
+            refuse_logins_with: Some(7),
+            ..Faults::default()
+        })
+        .unwrap();
+    let mut client = Client::connect(gateway.addr(), settings(Version::V3)).await;
+    assert_eq!(
+        client.turn_until_closed().await,
+        CloseReason::LoginRefused { status: 7 }
+    );
+}
+
+#[tokio::test]
+async fn garbage_can_be_sent_at_any_time() {
+    let gateway = gateway().await;
+    let mut client = logged_in(&gateway).await;
+    // An unknown command is tolerated, a broken length is not.
+    assert_eq!(gateway.send_raw(None, &[0, 0, 0, 12, 0, 0, 0, 9, 0, 0, 0, 1]), 1);
+    client
+        .turn_until(|client| client.told.iter().any(|up| matches!(up, Up::Oddity(_))))
+        .await;
+    assert_eq!(gateway.send_raw(None, &[0xff; 16]), 1);
+    assert!(matches!(
+        client.turn_until_closed().await,
+        CloseReason::Framing(_)
+    ));
+    gateway
+        .wait_for(PATIENCE, |stats| stats.logins.now == 0)
+        .await
+        .unwrap();
+}
+
+#[tokio::test]
+async fn the_gateway_ends_sessions_in_order() {
+    let gateway = gateway().await;
+    let mut client = logged_in(&gateway).await;
+    assert_eq!(gateway.terminate(None), 1);
+    assert_eq!(client.turn_until_closed().await, CloseReason::PeerTerminated);
+}

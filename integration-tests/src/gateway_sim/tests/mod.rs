@@ -1,0 +1,27 @@
+//! The simulator as a carrier link meets it, over real sockets.
+
+mod client;
+mod faults;
+mod traffic;
+
+use super::{Account, Config, GatewaySim};
+
+/// A gateway with quick receipts.
+async fn gateway() -> GatewaySim {
+    start(Config {
+        receipt: super::ReceiptPlan {
+            delay_ms: 1,
+            ..Default::default()
+        },
+        ..Config::default()
+    })
+    .await
+}
+
+async fn start(config: Config) -> GatewaySim {
+    GatewaySim::start(config).await.unwrap()
+}
+
+fn account(text: &str) -> Account {
+    Account::parse(text).unwrap()
+}
