@@ -110,3 +110,7 @@ fn draining() -> Status {
 fn not_a_batch() -> Status {
     Problem::invalid().field("items", "must be 1 to 256 items").into()
 }
+
+#[cfg(test)]
+#[path = "batch_tests.rs"]
+mod tests;

@@ -191,3 +191,7 @@ impl Writer {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "record_tests.rs"]
+mod tests;

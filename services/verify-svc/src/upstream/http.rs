@@ -5,9 +5,19 @@
 //! out. An answer is status 200 with `{"code": "0", "charged": true, "carrier": "china_mobile"}`, of which only the code
 //! must be there; what else is in it is not looked at.
 
+use std::{
+    sync::{Mutex, PoisonError},
+    time::{Duration, Instant},
+};
+
+use hongyan_config::SecretFile;
 use hongyan_domain::Carrier;
 use hongyan_telemetry::{context, names};
-use reqwest::{Certificate, Client, Response, StatusCode, header::HeaderMap, redirect};
+use reqwest::{
+    Certificate, Client, Response, StatusCode,
+    header::{HeaderMap, HeaderValue},
+    redirect,
+};
 use serde::{Deserialize, Serialize};
 use tracing::{Instrument as _, Span, field::Empty};
 use uuid::Uuid;
@@ -18,12 +28,16 @@ use crate::question::Question;
 /// A larger answer makes no sense: 64 KiB.
 const MAX_ANSWER_OCTETS: usize = 64 * 1024;
 const API_KEY: &str = "x-api-key";
+/// A changed key is in use after this long.
+const API_KEY_AGE: Duration = Duration::from_secs(1);
 
 /// One upstream's address and manners.
 #[derive(Debug)]
 pub struct HttpAdapter {
     settings: UpstreamSettings,
     client: Client,
+    /// As last read, and when.
+    api_key: Mutex<Option<(Instant, HeaderValue)>>,
 }
 
 /// Why an adapter cannot be made.
@@ -101,7 +115,25 @@ impl HttpAdapter {
             name: settings.name.clone(),
             reason: error.to_string(),
         })?;
-        Ok(Self { settings, client })
+        Ok(Self {
+            settings,
+            client,
+            api_key: Mutex::new(None),
+        })
+    }
+
+    /// The key as its file said within the last second; `None` where the file cannot be used.
+    fn api_key(&self, file: &SecretFile) -> Option<HeaderValue> {
+        let mut kept = self.api_key.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((at, key)) = &*kept
+            && at.elapsed() < API_KEY_AGE
+        {
+            return Some(key.clone());
+        }
+        let mut key: HeaderValue = file.read().ok()?.parse().ok()?;
+        key.set_sensitive(true);
+        *kept = Some((Instant::now(), key.clone()));
+        Some(key)
     }
 
     fn span(&self) -> Span {
@@ -123,15 +155,13 @@ impl HttpAdapter {
     async fn post(&self, question: &Question, verification_id: Uuid) -> Attempt {
         let mut headers = HeaderMap::new();
         if let Some(file) = &self.settings.api_key_file {
-            let key = file.read().ok().and_then(|key| key.parse().ok());
-            let Some(mut key) = key.map(|key: reqwest::header::HeaderValue| key) else {
+            let Some(key) = self.api_key(file) else {
                 tracing::error!(
                     upstream = self.settings.name,
                     "the upstream's API key file cannot be used"
                 );
                 return Attempt::NotSent("NO_API_KEY");
             };
-            key.set_sensitive(true);
             headers.insert(API_KEY, key);
         }
         context::inject(&mut headers);

@@ -28,7 +28,8 @@ pub struct UpstreamSettings {
     pub name: String,
     /// `url`: where questions are posted. Plain `http` only to this machine, or with `allow_plaintext`.
     pub url: Url,
-    /// `api_key_file`: the key that proves who asks; read for each question, so that it can be changed without restart.
+    /// `api_key_file`: the key that proves who asks; read again every second, so that it can be changed
+    /// without restart.
     pub api_key_file: Option<SecretFile>,
     /// `ca_file`: PEM certificates to trust in place of the system's.
     pub ca_file: Option<PathBuf>,
@@ -218,6 +219,20 @@ mod tests {
         assert_eq!(names, ["beta", "alpha"]);
         assert_eq!(settings.upstreams[0].carriers, [Carrier::ChinaMobile]);
         assert!(settings.deadline.as_millis() < 1_000 && !settings.again_when_charge_unsure);
+    }
+
+    #[test]
+    fn the_example_has_no_mistake_but_its_missing_secrets() {
+        let example = include_str!("../../examples/settings.yaml");
+        let (settings, mistakes) = read(example);
+        assert_eq!(settings.upstreams.len(), 2);
+        // Keys of other parts are unknown here, and the files of the secrets exist on no other machine.
+        let own: Vec<_> = mistakes
+            .iter()
+            .filter(|mistake| mistake.starts_with("upstream") || mistake.starts_with("ask"))
+            .filter(|mistake| !mistake.contains("api_key_file"))
+            .collect();
+        assert_eq!(own, [] as [&String; 0]);
     }
 
     #[test]
