@@ -32,8 +32,20 @@
 //! | settled: feed, record, acknowledgement, one script | `{p0}:feed:uplinks:<tenant>`, `{p0}:audit`, `{p0}:uplinks` |
 //!
 //! A step that fails because a neighbour is away is tried again with back-off for a while; then the entry is left pending
-//! and reclaimed when its lease has run out. After `router.give_up_after_ms` the reply is given up, as
+//! and reclaimed when its lease has run out. After [`settings::RouterSettings::give_up_after`] the reply is given up, as
 //! `REPLY_REFUSED`, with an alarm.
+//!
+//! The order in which one subscriber's texts are answered is not kept: they are worked on side by side.
+//!
+//! # What it counts
+//!
+//! | Metric | Labels |
+//! |---|---|
+//! | `hongyan_uplinks_total` | `tenant`, `disposition` |
+//! | `hongyan_uplink_alarms_total`: a human should look | `kind`: `handler_failed`, `reply_refused`, `opt_out_not_set`, `loop_suppressed`, `unrouted`, `dead_letter`, `feed_entry_unreadable` |
+//! | `hongyan_uplink_handler_failures_total` | `tenant`, `handler`, `reason` |
+//! | `hongyan_uplink_retries_total`: attempts that were left for later | |
+//! | `hongyan_uplink_feed_trimmed_total` | |
 
 mod compose;
 pub mod decide;

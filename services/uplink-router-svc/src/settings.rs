@@ -23,7 +23,8 @@ pub struct Settings {
     pub keyring_interval: Duration,
     /// `dispatch.address`: `host:port`.
     pub dispatch_address: String,
-    /// `dispatch.spiffe_id`: whom to expect there; `None` only where that was noted as a mistake.
+    /// `dispatch.spiffe_id` (`svc/dispatch` of `identity.trust_domain`): whom to expect there; `None` only where a
+    /// mistake was noted.
     pub dispatch_id: Option<SpiffeId>,
     /// `dispatch.connections` (4).
     pub dispatch_connections: usize,
@@ -101,11 +102,16 @@ impl RouterSettings {
     }
 }
 
+/// Of this mesh's own trust domain, where the settings do not say another.
 fn dispatch_id(source: &mut Source) -> Option<SpiffeId> {
-    let text: String = source.required("dispatch.spiffe_id", String::new());
-    if text.is_empty() {
-        return None;
-    }
+    let text = match source.optional::<String>("dispatch.spiffe_id") {
+        Some(text) => text,
+        // A missing trust domain is the chassis' to report.
+        None => format!(
+            "spiffe://{}/svc/dispatch",
+            source.optional::<String>("identity.trust_domain")?
+        ),
+    };
     let id = text.parse::<SpiffeId>();
     id.map_err(|error| source.note("dispatch.spiffe_id", &error.to_string()))
         .ok()
