@@ -147,3 +147,6 @@ impl IdentitySim {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
