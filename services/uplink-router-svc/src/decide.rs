@@ -141,6 +141,8 @@ pub fn folded(text: &str) -> Folded {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::{Plan, Routed, Step, plan};
     use crate::testing::{BARE, catalog, catalog_of};
 
@@ -225,5 +227,26 @@ mod tests {
             routed(plan(&bare, "10690", "你好 Abc123")).kept_text,
             "你好 Abc123"
         );
+    }
+
+    proptest! {
+        #[test]
+        fn no_writing_of_a_secret_is_kept(
+            card in "[0-9]{3,8}",
+            secret in "[0-9A-Za-z!?.]{5,20}",
+            wide in any::<bool>(),
+            front in "(|  |密码|SBYE#)",
+            between in "(\\*|＊| \\* |＊　| |#|：)",
+            behind in "(| |　|。|谢谢)",
+        ) {
+            let widened: String = secret
+                .chars()
+                .map(|c| if wide { char::from_u32(u32::from(c) + 0xfee0).unwrap_or(c) } else { c })
+                .collect();
+            let catalog = catalog();
+            let text = format!("{front}{card}{between}{widened}{behind}");
+            let kept = routed(plan(&catalog, "10690", &text)).kept_text;
+            prop_assert!(!kept.contains(&widened), "{text:?} is kept as {kept:?}");
+        }
     }
 }
