@@ -87,7 +87,7 @@ impl Acceptor {
         let results = prepared.into_iter().zip(requests).map(|(prepared, request)| {
             let result = prepared.and_then(|()| {
                 let ((draft, (answer, span)), verdict) =
-                    accepted.next().ok_or_else(|| refusal::of_missing_verdict())?;
+                    accepted.next().ok_or_else(refusal::of_missing_verdict)?;
                 let result = self.conclude(draft, answer, verdict);
                 trace::outcome(
                     &span,

@@ -11,7 +11,7 @@ use hongyan_proto::{
 use proptest::prelude::*;
 
 use super::{Announcement, BadEvent, QUEUE_GRACE_MS, RECEIPT_WAIT_MS, close_if_due, conclude, note, outcome};
-use crate::record::{EventKind, MessageRecord, RECORD_VERSION};
+use crate::record::{EventKind, EventRecord, MessageRecord, RECORD_VERSION};
 
 const ACCEPTED: i64 = 1_000_000;
 const VALID_UNTIL: i64 = ACCEPTED + 300_000;
@@ -230,7 +230,7 @@ fn a_second_attempt_is_flagged_and_told_as_resent() {
         &[uncertain(1, true), submitted(2, 1, 2), receipt(3, 1, "DELIVRD")],
     );
     assert!(record.possible_duplicate);
-    let kinds: Vec<EventKind> = record.events.iter().map(|entry| entry.kind()).collect();
+    let kinds: Vec<EventKind> = record.events.iter().map(EventRecord::kind).collect();
     assert_eq!(
         kinds,
         [

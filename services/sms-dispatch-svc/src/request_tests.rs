@@ -54,7 +54,7 @@ fn a_plain_request_gets_its_defaults() {
         (submission.source.as_str(), submission.carrier),
         ("1069812333", Carrier::ChinaMobile)
     );
-    assert_eq!(submission.validity, Duration::from_secs(300));
+    assert_eq!(submission.validity, Duration::from_mins(5));
     assert!(submission.trace.is_none());
 }
 
@@ -73,7 +73,7 @@ fn what_is_given_is_used() {
         (submission.source.as_str(), submission.reference.as_str()),
         ("106981233388", "批次 7")
     );
-    assert_eq!(submission.validity, Duration::from_secs(60));
+    assert_eq!(submission.validity, Duration::from_mins(1));
     assert!(submission.trace.is_some());
 }
 
@@ -278,7 +278,7 @@ fn access_number_and_extension_have_at_most_21_digits() {
 #[test]
 fn no_class_waits_longer_than_a_carrier_keeps_a_message() {
     for class in MessageClass::ALL {
-        assert!(longest_validity(class) <= Duration::from_secs(3 * 86_400));
+        assert!(longest_validity(class) <= Duration::from_hours(72));
         assert!(longest_validity(class).as_millis() >= u128::from(class.default_validity_ms()));
     }
 }

@@ -33,7 +33,7 @@ pub enum NoRoute {
 pub fn find<'a>(phone: &Msisdn, tenant: &'a Tenant, catalog: &'a Catalog) -> Result<Route<'a>, NoRoute> {
     let carrier = catalog.carrier_of(phone).ok_or(NoRoute::NoCarrier)?;
     let access_number = tenant.access_number(carrier).ok_or(NoRoute::NoAccessNumber)?;
-    let carries = |link: &&Link| {
+    let fits = |link: &&Link| {
         link.access_number
             .as_ref()
             .is_none_or(|front| access_number.number.starts_with(front.as_str()))
@@ -42,7 +42,7 @@ pub fn find<'a>(phone: &Msisdn, tenant: &'a Tenant, catalog: &'a Catalog) -> Res
         .route(carrier)
         .iter()
         .filter_map(|name| catalog.link(name));
-    let link = links.find(carries).ok_or(NoRoute::NoLink)?;
+    let link = links.find(fits).ok_or(NoRoute::NoLink)?;
     Ok(Route {
         carrier,
         access_number,

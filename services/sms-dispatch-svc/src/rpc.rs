@@ -24,8 +24,14 @@ pub use send::Streams;
 pub use watch::Watchers;
 
 use crate::{
-    acceptor::Acceptor, audit, caller::Caller, clock::now_unix_ms, queues, refusal, store::Store,
-    trace::Origin, view,
+    acceptor::Acceptor,
+    audit,
+    caller::Caller,
+    clock::now_unix_ms,
+    queues, refusal,
+    store::{OptOut, Store},
+    trace::Origin,
+    view,
 };
 
 type Answers<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
@@ -119,26 +125,24 @@ impl Rpc {
         let trace_id = trace.map(|trace| trace.trace_id()).unwrap_or_default();
         let subject = Bytes::copy_from_slice(tag.as_bytes());
         let now_ms = now_unix_ms();
-        let event = audit::opt_out(
-            request.opted_out,
-            tenant.id.as_str(),
-            subject,
-            trace_id,
-            now_ms,
-            caller.id(),
-        );
-        let partition = self.store.partition_of(&phone);
-        let traceparent = trace.map(|trace| trace.to_string()).unwrap_or_default();
-        self.store
-            .set_opt_out(
-                partition,
-                &tenant.id,
-                &tag.short(),
+        let opt_out = OptOut {
+            partition: self.store.partition_of(&phone),
+            audit_event: audit::opt_out(
                 request.opted_out,
+                tenant.id.as_str(),
+                subject,
+                trace_id,
                 now_ms,
-                &event,
-                &traceparent,
-            )
+                caller.id(),
+            ),
+            tenant: tenant.id.clone(),
+            tag: tag.short(),
+            opted_out: request.opted_out,
+            now_ms,
+            traceparent: trace.map(|trace| trace.to_string()).unwrap_or_default(),
+        };
+        self.store
+            .set_opt_out(&opt_out)
             .await
             .map_err(|error| refusal::of_store(&error))?;
         Ok(SetOptOutResponse {})

@@ -36,6 +36,24 @@ pub struct Stored {
     pub record: MessageRecord,
 }
 
+/// That a number's owner wants no notices and no bulk messages of a tenant, or wants them again.
+pub struct OptOut {
+    /// Where the number's state lives.
+    pub partition: Partition,
+    /// Whose messages.
+    pub tenant: TenantId,
+    /// The number's tag, as in keys.
+    pub tag: String,
+    /// Opted out, or in again.
+    pub opted_out: bool,
+    /// When, by this service's clock.
+    pub now_ms: i64,
+    /// The encoded audit event.
+    pub audit_event: Vec<u8>,
+    /// Where in which trace; empty for none.
+    pub traceparent: String,
+}
+
 impl Store {
     /// Over a Redis that was checked for durability.
     pub fn new(redis: Redis) -> Self {
@@ -127,27 +145,18 @@ impl Store {
         Ok(())
     }
 
-    /// Records that a number's owner wants no notices and no bulk messages of a tenant, or wants them again; with the
-    /// audit event that says so. False where it was so already.
-    pub async fn set_opt_out(
-        &self,
-        partition: Partition,
-        tenant: &TenantId,
-        tag: &str,
-        opted_out: bool,
-        now_ms: i64,
-        audit_event: &[u8],
-        traceparent: &str,
-    ) -> Result<bool, QueueError> {
+    /// Records it, with the audit event that says so. False where it was so already.
+    pub async fn set_opt_out(&self, opt_out: &OptOut) -> Result<bool, QueueError> {
+        let partition = opt_out.partition;
         let call = OPT_OUT
             .prepare()
-            .key(keys::opt_out(partition, tenant, tag))
+            .key(keys::opt_out(partition, &opt_out.tenant, &opt_out.tag))
             .key(shared::audit(partition))
             .key(shared::audit_seq(partition))
-            .arg(if opted_out { "1" } else { "0" })
-            .arg(now_ms)
-            .arg(audit_event)
-            .arg(traceparent);
+            .arg(if opt_out.opted_out { "1" } else { "0" })
+            .arg(opt_out.now_ms)
+            .arg(opt_out.audit_event.as_slice())
+            .arg(opt_out.traceparent.as_str());
         let changed = call.run::<u64>(&mut self.redis.shared()).await? == 1;
         self.redis.confirm_replicated().await?;
         Ok(changed)

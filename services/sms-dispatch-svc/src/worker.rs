@@ -38,6 +38,9 @@ const ROUNDS: usize = 5;
 /// How often a batch is tried while Redis is away; then its entries wait for the next reclaim.
 const TRIES: usize = 20;
 
+/// How often an entry is handed out when the store refuses what follows from it.
+const MOST_DELIVERIES: u64 = 10;
+
 /// A read waits so long for the first entry, so that a drain waits no longer than that.
 const BLOCK_MS: u64 = 500;
 
@@ -116,7 +119,7 @@ impl Worker {
             match self.settle(&entries).await {
                 Ok(()) => return,
                 Err(error) => {
-                    tracing::warn!(%error, entries = entries.len(), "reports cannot be settled now")
+                    tracing::warn!(%error, entries = entries.len(), "reports cannot be settled now");
                 }
             }
             if shutdown
@@ -172,10 +175,12 @@ impl Worker {
         }
         let mut lost = Vec::new();
         for (settled, waiting) in self.store.settle(&changes).await?.into_iter().zip(pending) {
-            match settled? {
-                Settled::Done => self.tell(&waiting, now_ms),
-                Settled::Conflict => lost.push(waiting.work),
-                Settled::Gone => self.put_aside(&waiting.work, "there is no such message").await?,
+            match settled {
+                Ok(Settled::Done) => self.tell(&waiting, now_ms),
+                Ok(Settled::Conflict) => lost.push(waiting.work),
+                Ok(Settled::Gone) => self.put_aside(&waiting.work, "there is no such message").await?,
+                Err(error) if error.is_unavailable() => return Err(error),
+                Err(error) => self.leave_or_put_aside(&waiting.work, &error).await?,
             }
         }
         Ok(lost)
@@ -245,6 +250,19 @@ impl Worker {
             );
             metric::told(&meaning.outcome, meaning.class, told.corrects.is_some());
         }
+    }
+
+    /// What Redis itself cannot execute may be a fault that somebody repairs: the reports come again, but not for ever.
+    async fn leave_or_put_aside(&self, work: &Work, error: &QueueError) -> Result<(), QueueError> {
+        tracing::error!(message_id = %work.id, %error, "a report cannot be settled");
+        for (_, entry) in &work.events {
+            if entry.delivery_count >= MOST_DELIVERIES {
+                self.group
+                    .dead_letter(entry, "the store refused it too often")
+                    .await?;
+            }
+        }
+        Ok(())
     }
 
     async fn put_aside(&self, work: &Work, reason: &str) -> Result<(), QueueError> {

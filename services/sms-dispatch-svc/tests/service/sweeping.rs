@@ -1,0 +1,126 @@
+//! Messages of which nobody reports.
+
+use std::sync::Arc;
+
+use hongyan_domain::Partition;
+use hongyan_proto::dispatch::v1::MessageStatus;
+use hongyan_sms_dispatch_svc::{
+    lifecycle::{QUEUE_GRACE_MS, RECEIPT_WAIT_MS, note},
+    settling::Open,
+    store::{Settled, Store},
+    sweeper::Sweeper,
+};
+
+use crate::{
+    draft::draft,
+    redis_server::{RedisServer, ask},
+    settling::submitted,
+};
+
+const START: i64 = 1_700_000_000_000;
+const VALID_UNTIL: i64 = START + 300_000;
+
+fn p0() -> Partition {
+    Partition::new(0).unwrap()
+}
+
+fn sweeper(store: &Store) -> Sweeper {
+    Sweeper::new(store.clone(), Arc::from("spiffe://hongyan.test/svc/dispatch"))
+}
+
+async fn status(store: &Store, id: &str) -> MessageStatus {
+    store
+        .load([id.parse().unwrap()])
+        .await
+        .unwrap()
+        .remove(0)
+        .unwrap()
+        .unwrap()
+        .record
+        .announced()
+}
+
+#[tokio::test]
+async fn queued_messages_expire_a_minute_behind_their_validity_however_many_sweep() {
+    let server = RedisServer::start();
+    let redis = server.connect().await;
+    let store = Store::new(redis.clone());
+    let drafts: Vec<_> = (0..300)
+        .map(|serial| draft(serial, &format!("tag-{serial}"), START))
+        .collect();
+    let id = drafts[0].id.to_string();
+    store.accept(&drafts).await.unwrap();
+    assert_eq!(
+        sweeper(&store)
+            .sweep(p0(), VALID_UNTIL + QUEUE_GRACE_MS - 1)
+            .await,
+        Ok(0)
+    );
+    let sweeps: Vec<_> = (0..3)
+        .map(|_| {
+            let sweeper = sweeper(&store);
+            tokio::spawn(async move { sweeper.sweep(p0(), VALID_UNTIL + QUEUE_GRACE_MS).await.unwrap() })
+        })
+        .collect();
+    let mut closed = 0;
+    for sweep in sweeps {
+        closed += sweep.await.unwrap();
+    }
+    while closed < 300 {
+        closed += sweeper(&store)
+            .sweep(p0(), VALID_UNTIL + QUEUE_GRACE_MS)
+            .await
+            .unwrap();
+    }
+    assert_eq!(closed, 300);
+    assert_eq!(status(&store, &id).await, MessageStatus::Expired);
+    assert_eq!(
+        ask::<u64>(&redis, "XLEN", &["{p0}:feed:receipts:shebao"]).await,
+        300,
+        "each is told once"
+    );
+    assert_eq!(ask::<u64>(&redis, "ZCARD", &["{p0}:deadlines"]).await, 0);
+    assert_eq!(ask::<u64>(&redis, "EXISTS", &["{p0}:waiting"]).await, 0);
+}
+
+#[tokio::test]
+async fn a_submitted_message_waits_48_hours_for_its_receipt() {
+    let server = RedisServer::start();
+    let store = Store::new(server.connect().await);
+    let some = draft(1, "tag", START);
+    let id = some.id;
+    store.accept(&[some]).await.unwrap();
+    let stored = store.load([id]).await.unwrap().remove(0).unwrap().unwrap();
+    let mut open = Open::new(id, stored);
+    let mut report = submitted(&id.to_string(), 1);
+    report.at_unix_ms = START + 10;
+    note(&mut open.record, &report).unwrap();
+    let (change, _) = open.into_change(Vec::new(), START + 20, "actor").unwrap();
+    assert_eq!(
+        store.settle(&[change]).await.unwrap().remove(0),
+        Ok(Settled::Done)
+    );
+    let sweeper = sweeper(&store);
+    assert_eq!(sweeper.sweep(p0(), VALID_UNTIL + QUEUE_GRACE_MS).await, Ok(0));
+    assert_eq!(sweeper.sweep(p0(), START + 10 + RECEIPT_WAIT_MS - 1).await, Ok(0));
+    assert_eq!(sweeper.sweep(p0(), START + 10 + RECEIPT_WAIT_MS).await, Ok(1));
+    assert_eq!(status(&store, &id.to_string()).await, MessageStatus::Unknown);
+    assert_eq!(
+        sweeper.sweep(p0(), i64::MAX).await,
+        Ok(0),
+        "final messages have no deadline"
+    );
+}
+
+#[tokio::test]
+async fn deadlines_of_what_is_not_there_are_forgotten() {
+    let server = RedisServer::start();
+    let redis = server.connect().await;
+    let store = Store::new(redis.clone());
+    for member in ["nonsense", "0193a5c8-1380-7000-8000-a13800138000"] {
+        let added: u64 = ask(&redis, "ZADD", &["{p0}:deadlines", "1", member]).await;
+        assert_eq!(added, 1);
+    }
+    assert_eq!(sweeper(&store).sweep(p0(), START).await, Ok(0));
+    assert_eq!(ask::<u64>(&redis, "ZCARD", &["{p0}:deadlines"]).await, 0);
+}
