@@ -1,0 +1,7 @@
+//! CMPP from outside: the vectors, what must hold for every PDU, and input that was damaged.
+#![allow(clippy::unwrap_used, reason = "a panic is how a test says no")]
+
+mod mutations;
+mod properties;
+mod support;
+mod vectors;
