@@ -1,3 +1,45 @@
 //! The operator's hand: send, verify, follow one message, check the record.
+//!
+//! Reads its settings (where the services are, who it is), asks one service or a few under a deadline, and prints a table
+//! for people or one JSON object for programs. It echoes no personal data, keeps nothing, and says by its exit status
+//! what came out (see `--help`).
 
-fn main() {}
+mod answer;
+mod args;
+mod clients;
+mod command;
+mod exit;
+mod settings;
+mod table;
+mod when;
+mod words;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+use answer::{Answer, Failure, tell};
+use args::Cli;
+use clients::Clients;
+use settings::Settings;
+
+fn main() -> ExitCode {
+    // Wrong usage ends here with exit status 2, as promised; help and version with 0.
+    let cli = Cli::parse();
+    hongyan_identity::install_crypto_provider();
+    let as_json = cli.json;
+    ExitCode::from(tell(&run(cli), as_json).code())
+}
+
+fn run(cli: Cli) -> Result<Answer, Failure> {
+    let usage = |why: String| Failure::Usage(why);
+    let settings = Settings::load(cli.config.clone()).map_err(|mistakes| usage(mistakes.to_string()))?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| usage(format!("no runtime: {error}")))?;
+    runtime.block_on(async {
+        let clients = Clients::new(settings).await?;
+        command::run(cli, &clients).await
+    })
+}

@@ -1,0 +1,237 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use time::UtcOffset;
+
+use crate::{exit::HELP, when};
+
+/// Hongyan's operator tool: verify, send, follow one message, question the record, see the links and queues.
+#[derive(Debug, Parser)]
+#[command(name = "hongyan", version, after_help = HELP, max_term_width = 100)]
+pub(crate) struct Cli {
+    /// The settings: addresses of the services, files of the own identity (YAML)
+    #[arg(long, value_name = "FILE", global = true, env = "HONGYAN_CLI_CONFIG")]
+    pub(crate) config: Option<PathBuf>,
+    /// Answer with one JSON object whose field names do not change
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+    /// Show times at this offset from UTC
+    #[arg(long, global = true, default_value = "+08:00", allow_hyphen_values = true, value_parser = when::parse_offset)]
+    pub(crate) utc_offset: UtcOffset,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Ask whether a phone number, a name and an id number belong together (this costs money)
+    Verify(Verify),
+    /// Send one message
+    Send(Box<Send>),
+    /// About one message
+    #[command(subcommand)]
+    Message(Message),
+    /// Question the record
+    #[command(subcommand)]
+    Audit(Audit),
+    /// Links and their connections, queues and the age of their oldest entry, rates
+    Status,
+}
+
+/// A person's data stands in the list of processes and in the shell's history when it is an argument: prefer --stdin.
+#[derive(Debug, Args)]
+pub(crate) struct Verify {
+    /// Read {"phone": …, "name": …, "id_number": …} from standard input
+    #[arg(long, conflicts_with_all = ["phone", "name", "id_number"])]
+    pub(crate) stdin: bool,
+    /// The mobile number
+    #[arg(long, required_unless_present = "stdin")]
+    pub(crate) phone: Option<String>,
+    /// The name, if it is to be compared
+    #[arg(long)]
+    pub(crate) name: Option<String>,
+    /// The id number, if it is to be compared
+    #[arg(long)]
+    pub(crate) id_number: Option<String>,
+    /// The record of the person's consent
+    #[arg(long)]
+    pub(crate) consent: String,
+    /// Why the data is processed
+    #[arg(long)]
+    pub(crate) purpose: String,
+    /// Give the same id again to get the same answer without being charged again
+    #[arg(long)]
+    pub(crate) request_id: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Class {
+    /// A one-time code
+    Otp,
+    /// An answer to a text
+    Reply,
+    /// A notice that is expected
+    Notice,
+    /// Everything else
+    Bulk,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Send {
+    /// The mobile number; - reads it from the first line of standard input
+    #[arg(long)]
+    pub(crate) phone: String,
+    /// What the message is for
+    #[arg(long)]
+    pub(crate) class: Class,
+    /// The text without signature; - reads it from (the rest of) standard input
+    #[arg(long, required_unless_present = "template", conflicts_with = "template")]
+    pub(crate) text: Option<String>,
+    /// A template of the tenant
+    #[arg(long)]
+    pub(crate) template: Option<String>,
+    /// A parameter of the template
+    #[arg(long = "param", value_name = "NAME=VALUE", value_parser = parameter, conflicts_with = "text")]
+    pub(crate) parameters: Vec<(String, String)>,
+    /// The signature; the tenant's first one where it is not given
+    #[arg(long, default_value = "")]
+    pub(crate) signature: String,
+    /// Digits behind the access number
+    #[arg(long, default_value = "")]
+    pub(crate) extension: String,
+    /// Comes back on receipts; no personal data
+    #[arg(long, default_value = "")]
+    pub(crate) reference: String,
+    /// How long the message is worth sending, in seconds; the class's default where it is not given
+    #[arg(long, default_value_t = 0)]
+    pub(crate) validity: u32,
+    /// The same id is the same message
+    #[arg(long)]
+    pub(crate) request_id: Option<String>,
+    /// In whose name; operators must say it
+    #[arg(long, default_value = "")]
+    pub(crate) tenant: String,
+    /// Wait so many seconds for the final state; exit status 1 where it is not DELIVERED by then
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=86_400))]
+    pub(crate) wait: Option<u64>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Message {
+    /// Its whole life: each hop with its time, the carrier's code, and advice
+    Show {
+        /// The message's id
+        id: String,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Audit {
+    /// Find events; the question itself goes on record first
+    Query(Box<Query>),
+    /// The record's size and root, events by action, missing events
+    Head,
+}
+
+/// All given conditions must hold.
+#[derive(Debug, Args)]
+pub(crate) struct Query {
+    /// Of this message
+    #[arg(long, default_value = "")]
+    pub(crate) message: String,
+    /// Of this trace: 32 hexadecimal digits
+    #[arg(long, default_value = "")]
+    pub(crate) trace: String,
+    /// Caused by this SPIFFE id
+    #[arg(long, default_value = "")]
+    pub(crate) actor: String,
+    /// About this mobile number; - reads it from standard input. Needs keyring.file for the number's tag: the number
+    /// itself leaves this machine for nowhere
+    #[arg(long, conflicts_with = "subject_tag")]
+    pub(crate) subject: Option<String>,
+    /// About the subject with this tag: 64 hexadecimal digits
+    #[arg(long)]
+    pub(crate) subject_tag: Option<String>,
+    /// Of this action, e.g. MESSAGE_FINAL
+    #[arg(long, default_value = "")]
+    pub(crate) action: String,
+    /// Received at or after: 2026-11-21T20:43:28+08:00, milliseconds since 1970, or so long ago: 90s, 15m, 2h, 7d
+    #[arg(long)]
+    pub(crate) from: Option<String>,
+    /// Received before; written alike
+    #[arg(long)]
+    pub(crate) until: Option<String>,
+    /// Newest first instead of oldest first
+    #[arg(long)]
+    pub(crate) newest_first: bool,
+    /// At most so many events; more pages are fetched as needed
+    #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub(crate) limit: u32,
+    /// Go on where an earlier answer to the same question stopped
+    #[arg(long, default_value = "")]
+    pub(crate) page_token: String,
+}
+
+fn parameter(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
+        _ => Err("must be NAME=VALUE".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::{CommandFactory as _, Parser as _};
+
+    use super::{Cli, Command};
+
+    #[test]
+    fn the_definition_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn global_arguments_may_stand_anywhere() {
+        for line in [
+            "hongyan --json status",
+            "hongyan status --json --utc-offset -03:30",
+        ] {
+            assert!(Cli::try_parse_from(line.split(' ')).unwrap().json, "{line}");
+        }
+    }
+
+    #[test]
+    fn wrong_lines_are_refused() {
+        for line in [
+            "hongyan",
+            "hongyan verify --consent c --purpose p",
+            "hongyan verify --stdin --phone 1 --consent c --purpose p",
+            "hongyan send --phone 1 --class otp",
+            "hongyan send --phone 1 --class otp --text x --template t",
+            "hongyan send --phone 1 --class otp --text x --param a=b",
+            "hongyan send --phone 1 --class urgent --text x",
+            "hongyan send --phone 1 --class otp --template t --param a",
+            "hongyan send --phone 1 --class otp --text x --wait 0",
+            "hongyan audit query --subject 1 --subject-tag 2",
+            "hongyan audit query --limit 0",
+            "hongyan status --utc-offset 8",
+            "hongyan message show",
+        ] {
+            assert!(Cli::try_parse_from(line.split(' ')).is_err(), "{line}");
+        }
+    }
+
+    #[test]
+    fn a_template_takes_parameters() {
+        let line = "hongyan send --phone 1 --class notice --template t --param code=1=2 --param b=";
+        let Command::Send(send) = Cli::try_parse_from(line.split(' ')).unwrap().command else {
+            panic!()
+        };
+        assert_eq!(
+            send.parameters,
+            [("code".into(), "1=2".into()), ("b".into(), String::new())]
+        );
+    }
+}

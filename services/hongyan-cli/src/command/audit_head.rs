@@ -1,0 +1,134 @@
+//! `hongyan audit head`.
+
+use hongyan_proto::audit::v1::{GetHeadRequest, GetHeadResponse};
+use serde_json::json;
+
+use crate::{
+    answer::{Answer, Failure},
+    clients::Clients,
+    exit::Exit,
+    table::{list, table},
+};
+
+pub(crate) async fn run(clients: &Clients) -> Result<Answer, Failure> {
+    let mut client = clients.audit()?;
+    let head = client
+        .get_head(GetHeadRequest {})
+        .await
+        .map_err(Failure::of("audit"))?;
+    Ok(render(&head.into_inner()))
+}
+
+/// A missing event is a no.
+fn render(head: &GetHeadResponse) -> Answer {
+    let mut parts = vec![
+        list([
+            ("size", head.size.to_string()),
+            ("root", hex::encode(&head.root_hash)),
+            ("indexed", head.indexed.to_string()),
+        ]),
+        table(
+            &["action", "events"],
+            head.events_by_action
+                .iter()
+                .map(|(action, count)| [action.clone(), count.to_string()]),
+        ),
+    ];
+    if head.gaps.is_empty() {
+        parts.push("no numbered event is missing".to_owned());
+    } else {
+        let rows = head.gaps.iter().map(|gap| {
+            [
+                gap.producer.clone(),
+                gap.epoch.to_string(),
+                gap.first_missing.to_string(),
+                gap.last_missing.to_string(),
+            ]
+        });
+        parts.push(format!(
+            "missing events:\n{}",
+            table(&["producer", "epoch", "first", "last"], rows)
+        ));
+    }
+    let gaps = head.gaps.iter().map(|gap| {
+        json!({
+            "producer": gap.producer,
+            "epoch": gap.epoch,
+            "first_missing": gap.first_missing,
+            "last_missing": gap.last_missing,
+        })
+    });
+    Answer {
+        text: parts.join("\n\n"),
+        exit: if head.gaps.is_empty() { Exit::Yes } else { Exit::No },
+        json: json!({
+            "size": head.size,
+            "root_hash": hex::encode(&head.root_hash),
+            "indexed": head.indexed,
+            "events_by_action": head.events_by_action,
+            "gaps": gaps.collect::<Vec<_>>(),
+        }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use hongyan_proto::audit::v1::{GetHeadResponse, SequenceGap};
+
+    use super::render;
+    use crate::exit::Exit;
+
+    fn head() -> GetHeadResponse {
+        GetHeadResponse {
+            size: 3,
+            root_hash: vec![0xab; 32].into(),
+            indexed: 3,
+            events_by_action: [
+                ("MESSAGE_FINAL".to_owned(), 1),
+                ("MESSAGE_ACCEPTED".to_owned(), 2),
+            ]
+            .into(),
+            gaps: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn a_whole_record_is_a_yes() {
+        let answer = render(&head());
+        let expected = format!(
+            "\
+size     3
+root     {}
+indexed  3
+
+┌──────────────────┬────────┐
+│ action           ┆ events │
+╞══════════════════╪════════╡
+│ MESSAGE_ACCEPTED ┆ 2      │
+│ MESSAGE_FINAL    ┆ 1      │
+└──────────────────┴────────┘
+
+no numbered event is missing",
+            "ab".repeat(32)
+        );
+        assert_eq!((answer.text, answer.exit), (expected, Exit::Yes));
+        assert_eq!(answer.json["events_by_action"]["MESSAGE_ACCEPTED"], 2);
+    }
+
+    #[test]
+    fn a_gap_is_a_no_and_is_named() {
+        let gap = SequenceGap {
+            producer: "verify-svc-1".into(),
+            epoch: 9,
+            first_missing: 4,
+            last_missing: 5,
+        };
+        let answer = render(&GetHeadResponse {
+            gaps: vec![gap],
+            ..head()
+        });
+        assert_eq!(answer.exit, Exit::No);
+        assert!(answer.text.contains("verify-svc-1"));
+        assert_eq!(answer.json["gaps"][0]["last_missing"], 5);
+    }
+}

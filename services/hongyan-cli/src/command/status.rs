@@ -1,0 +1,411 @@
+//! `hongyan status`.
+
+use std::collections::BTreeMap;
+
+use futures_util::future::{join, join_all};
+use hongyan_chassis::Problem;
+use hongyan_proto::{
+    carrier::v1::{ConnectionState, GetLinksRequest, GetLinksResponse, LinkState},
+    dispatch::v1::{GetQueuesRequest, QueueState},
+};
+use serde_json::{Value, json};
+use time::UtcOffset;
+
+use crate::{
+    answer::{Answer, Failure, problem_json},
+    clients::Clients,
+    exit::Exit,
+    table::table,
+    when, words,
+};
+
+const READY: &str = "READY";
+
+/// What each service said, or why it said nothing.
+#[derive(Debug, Default)]
+struct Seen {
+    /// For each process of the link service.
+    links: Vec<(String, Result<GetLinksResponse, Problem>)>,
+    queues: Option<Result<Vec<QueueState>, Problem>>,
+}
+
+pub(crate) async fn run(clients: &Clients, offset: UtcOffset) -> Result<Answer, Failure> {
+    if clients.settings.links.is_empty() {
+        return Err(Failure::Usage("links must be set for this command".to_owned()));
+    }
+    let mut dispatch = clients.dispatch()?;
+    let links: Vec<_> = clients
+        .settings
+        .links
+        .iter()
+        .map(|address| Ok::<_, Failure>((address.clone(), clients.link(address)?)))
+        .collect::<Result<_, _>>()?;
+    let links = links.into_iter().map(|(address, mut client)| async move {
+        let answer = client.get_links(GetLinksRequest {}).await;
+        (
+            address,
+            answer
+                .map(tonic::Response::into_inner)
+                .map_err(|status| Problem::from_status(&status)),
+        )
+    });
+    let (links, queues) = join(join_all(links), dispatch.get_queues(GetQueuesRequest {})).await;
+    let queues = queues
+        .map(|answer| answer.into_inner().queues)
+        .map_err(|status| Problem::from_status(&status));
+    Ok(render(
+        &Seen {
+            links,
+            queues: Some(queues),
+        },
+        offset,
+    ))
+}
+
+/// A link without a connection that is ready, on any process, is a no; a service that does not answer is worse.
+fn render(seen: &Seen, offset: UtcOffset) -> Answer {
+    let answers: Vec<_> = seen
+        .links
+        .iter()
+        .filter_map(|(_, answer)| answer.as_ref().ok())
+        .collect();
+    let mut parts = vec![connections(&answers, offset), rates(&answers)];
+    if let Some(Ok(queues)) = &seen.queues {
+        parts.push(queue_table(queues));
+    }
+    let problems = problems(seen);
+    for (service, problem) in &problems {
+        parts.push(format!("{service}: {problem}"));
+    }
+    let exit = match problems.first() {
+        Some((_, problem)) => Exit::of(problem),
+        None if all_links_up(&answers) => Exit::Yes,
+        None => Exit::No,
+    };
+    let queues = match &seen.queues {
+        Some(Ok(queues)) => queues.iter().map(queue_json).collect(),
+        _ => Vec::new(),
+    };
+    let processes = answers.iter().map(|answer| {
+        json!({
+            "instance": answer.instance,
+            "links": answer.links.iter().map(link_json).collect::<Vec<_>>(),
+        })
+    });
+    Answer {
+        text: parts.join("\n\n"),
+        exit,
+        json: json!({
+            "processes": processes.collect::<Vec<_>>(),
+            "queues": queues,
+            "errors": problems.iter().map(|(service, problem)| problem_json(service, problem)).collect::<Vec<_>>(),
+        }),
+    }
+}
+
+fn problems(seen: &Seen) -> Vec<(String, &Problem)> {
+    let links = seen
+        .links
+        .iter()
+        .filter_map(|(address, answer)| Some((format!("carrier-link at {address}"), answer.as_ref().err()?)));
+    let queues = seen.queues.as_ref().and_then(|answer| answer.as_ref().err());
+    links
+        .chain(queues.map(|problem| ("dispatch".to_owned(), problem)))
+        .collect()
+}
+
+fn all_links_up(answers: &[&GetLinksResponse]) -> bool {
+    let links = || answers.iter().flat_map(|answer| &answer.links);
+    links().all(|link| {
+        let same = links().filter(|other| other.link == link.link);
+        same.flat_map(|other| &other.connections)
+            .any(|connection| connection.state == READY)
+    })
+}
+
+/// One row for each connection; one for a link that a process holds no connection of.
+fn connections(answers: &[&GetLinksResponse], offset: UtcOffset) -> String {
+    let mut rows = Vec::new();
+    for answer in answers {
+        for link in &answer.links {
+            if link.connections.is_empty() {
+                rows.push(connection_row(link, &answer.instance, None, offset));
+            }
+            for connection in &link.connections {
+                rows.push(connection_row(link, &answer.instance, Some(connection), offset));
+            }
+        }
+    }
+    rows.sort();
+    let heading = [
+        "link",
+        "slot",
+        "state",
+        "version",
+        "in flight",
+        "reconnects",
+        "since",
+        "process",
+        "last error",
+    ];
+    table(&heading, rows)
+}
+
+fn connection_row(
+    link: &LinkState,
+    instance: &str,
+    connection: Option<&ConnectionState>,
+    offset: UtcOffset,
+) -> Vec<String> {
+    let Some(connection) = connection else {
+        let held = format!("none of {} held here", link.connections_allowed);
+        let mut row = vec![link.link.clone(), String::new(), held];
+        row.extend([const { String::new() }; 4]);
+        row.extend([instance.to_owned(), String::new()]);
+        return row;
+    };
+    vec![
+        link.link.clone(),
+        connection.slot.to_string(),
+        connection.state.clone(),
+        connection.version.clone(),
+        format!("{}/{}", connection.in_flight, connection.window),
+        connection.reconnects.to_string(),
+        when::show(connection.since_unix_ms, offset),
+        instance.to_owned(),
+        connection.last_error.clone(),
+    ]
+}
+
+/// One link over all processes.
+struct Sum<'a> {
+    link: &'a LinkState,
+    ready: usize,
+    segments_per_second: f64,
+    receipts_per_second: f64,
+}
+
+impl<'a> Sum<'a> {
+    fn of(link: &'a LinkState) -> Self {
+        Self {
+            link,
+            ready: 0,
+            segments_per_second: 0.0,
+            receipts_per_second: 0.0,
+        }
+    }
+}
+
+/// One row for each link.
+fn rates(answers: &[&GetLinksResponse]) -> String {
+    let mut sums: BTreeMap<&str, Sum<'_>> = BTreeMap::new();
+    for link in answers.iter().flat_map(|answer| &answer.links) {
+        let sum = sums.entry(&link.link).or_insert_with(|| Sum::of(link));
+        sum.ready += link
+            .connections
+            .iter()
+            .filter(|connection| connection.state == READY)
+            .count();
+        sum.segments_per_second += link.segments_per_second;
+        sum.receipts_per_second += link.receipts_per_second;
+    }
+    let rows = sums.into_iter().map(|(name, sum)| {
+        [
+            name.to_owned(),
+            words::carrier(sum.link.carrier),
+            sum.link.protocol.clone(),
+            format!("{}/{}", sum.ready, sum.link.connections_allowed),
+            format!("{:.1}", sum.segments_per_second),
+            sum.link.pace_allowed.to_string(),
+            format!("{:.1}", sum.receipts_per_second),
+        ]
+    });
+    table(
+        &[
+            "link",
+            "carrier",
+            "protocol",
+            "ready",
+            "segments/s",
+            "pace/s",
+            "receipts/s",
+        ],
+        rows,
+    )
+}
+
+fn queue_table(queues: &[QueueState]) -> String {
+    let rows = queues.iter().map(|queue| {
+        [
+            queue.queue.clone(),
+            queue.link.clone(),
+            words::class(queue.class),
+            queue.waiting.to_string(),
+            queue.taken.to_string(),
+            if queue.oldest_age_ms == 0 {
+                "-".to_owned()
+            } else {
+                age(queue.oldest_age_ms)
+            },
+        ]
+    });
+    table(&["queue", "link", "class", "waiting", "taken", "oldest"], rows)
+}
+
+fn age(ms: u64) -> String {
+    when::elapsed(i64::try_from(ms).unwrap_or(i64::MAX))
+        .trim_start_matches('+')
+        .to_owned()
+}
+
+fn link_json(link: &LinkState) -> Value {
+    let connections = link.connections.iter().map(|connection| {
+        json!({
+            "slot": connection.slot,
+            "state": connection.state,
+            "version": connection.version,
+            "window": connection.window,
+            "in_flight": connection.in_flight,
+            "reconnects": connection.reconnects,
+            "last_error": connection.last_error,
+            "since_unix_ms": connection.since_unix_ms,
+        })
+    });
+    json!({
+        "link": link.link,
+        "carrier": words::carrier(link.carrier),
+        "protocol": link.protocol,
+        "connections_allowed": link.connections_allowed,
+        "connections": connections.collect::<Vec<_>>(),
+        "pace_allowed": link.pace_allowed,
+        "segments_per_second": link.segments_per_second,
+        "receipts_per_second": link.receipts_per_second,
+    })
+}
+
+fn queue_json(queue: &QueueState) -> Value {
+    json!({
+        "queue": queue.queue,
+        "link": queue.link,
+        "class": words::class(queue.class),
+        "waiting": queue.waiting,
+        "taken": queue.taken,
+        "oldest_age_ms": queue.oldest_age_ms,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use hongyan_chassis::Problem;
+    use hongyan_proto::{
+        carrier::v1::{ConnectionState, GetLinksResponse, LinkState},
+        dispatch::v1::QueueState,
+    };
+    use time::macros::offset;
+
+    use super::{Seen, render};
+    use crate::exit::Exit;
+
+    fn process(instance: &str, state: &str) -> GetLinksResponse {
+        let connection = ConnectionState {
+            slot: 0,
+            state: state.into(),
+            version: "CMPP 3.0".into(),
+            window: 16,
+            in_flight: 3,
+            ..ConnectionState::default()
+        };
+        let link = LinkState {
+            link: "cmcc-1".into(),
+            carrier: 1,
+            protocol: "CMPP 3.0".into(),
+            connections_allowed: 2,
+            connections: if state.is_empty() {
+                Vec::new()
+            } else {
+                vec![connection]
+            },
+            pace_allowed: 100,
+            segments_per_second: 12.34,
+            receipts_per_second: 1.0,
+        };
+        GetLinksResponse {
+            instance: instance.into(),
+            links: vec![link],
+        }
+    }
+
+    fn queue() -> QueueState {
+        QueueState {
+            queue: "{p0}:out:cmcc-1:otp".into(),
+            link: "cmcc-1".into(),
+            class: 1,
+            waiting: 5,
+            taken: 2,
+            oldest_age_ms: 65_000,
+        }
+    }
+
+    fn seen(processes: Vec<GetLinksResponse>) -> Seen {
+        let links = processes
+            .into_iter()
+            .map(|process| (process.instance.clone(), Ok(process)))
+            .collect();
+        Seen {
+            links,
+            queues: Some(Ok(vec![queue()])),
+        }
+    }
+
+    #[test]
+    fn one_ready_connection_on_any_process_is_a_yes() {
+        for (states, exit) in [
+            (["READY", ""], Exit::Yes),
+            (["BACKING_OFF", "READY"], Exit::Yes),
+            (["BACKING_OFF", ""], Exit::No),
+            (["", ""], Exit::No),
+        ] {
+            let processes = vec![process("a", states[0]), process("b", states[1])];
+            assert_eq!(render(&seen(processes), offset!(UTC)).exit, exit, "{states:?}");
+        }
+    }
+
+    #[test]
+    fn rates_are_added_up_and_queues_tell_their_oldest() {
+        let answer = render(
+            &seen(vec![process("a", "READY"), process("b", "READY")]),
+            offset!(UTC),
+        );
+        for expected in [
+            "24.7",
+            "2/2",
+            "3/16",
+            "CHINA_MOBILE",
+            "{p0}:out:cmcc-1:otp",
+            "1 min 05 s",
+        ] {
+            assert!(answer.text.contains(expected), "{expected} in {}", answer.text);
+        }
+        assert_eq!(
+            answer.json["processes"][1]["links"][0]["connections"][0]["state"],
+            "READY"
+        );
+        assert_eq!(answer.json["queues"][0]["oldest_age_ms"], 65_000);
+        assert_eq!(answer.json["errors"], serde_json::json!([]));
+    }
+
+    #[test]
+    fn what_does_not_answer_is_named_beside_what_does() {
+        let away = || Problem::unavailable("UNREACHABLE", "cannot be reached", Duration::from_secs(1));
+        let mut seen = seen(vec![process("a", "READY")]);
+        seen.links.push(("host:2".into(), Err(away())));
+        seen.queues = Some(Err(away()));
+        let answer = render(&seen, offset!(UTC));
+        assert_eq!(answer.exit, Exit::Unavailable);
+        assert!(answer.text.contains("carrier-link at host:2") && answer.text.contains("dispatch: "));
+        assert_eq!(answer.json["errors"].as_array().map(Vec::len), Some(2));
+        assert_eq!(answer.json["processes"].as_array().map(Vec::len), Some(1));
+    }
+}
