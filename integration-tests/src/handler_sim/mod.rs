@@ -13,6 +13,8 @@ pub mod control;
 mod desk;
 mod faults;
 mod service;
+#[cfg(test)]
+mod tests;
 
 use std::{future::Future, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
