@@ -35,8 +35,8 @@ struct Home {
 async fn main() -> ExitCode {
     match Options::parse().command {
         // Ctrl-C ends this process, and the watchdog then everything that it started.
-        Command::Run => demo::run().await,
-        Command::Up(home) => demo::up(&home.home).await,
+        Command::Run => Box::pin(demo::run()).await,
+        Command::Up(home) => Box::pin(demo::up(&home.home)).await,
         Command::Down(home) => demo::down(&home.home).await,
         Command::Status(home) => demo::status(&home.home),
     }

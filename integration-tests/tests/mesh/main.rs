@@ -1,4 +1,20 @@
 //! The mesh as its users meet it: real programs, real Redis, real TLS, CMPP over TCP. One module for each promise.
 #![allow(clippy::unwrap_used, reason = "a panic is how a test says no")]
 
+mod accepting;
+mod auditing;
+mod carriers;
+mod catalog_reload;
+mod idempotency;
+mod identities;
+mod kills;
+mod leaks;
+mod lifecycle;
+mod operators;
+mod receipts;
+mod refusals;
+mod support;
+mod tracing;
+mod uplinks;
+mod verifying;
 mod workspace_rules;

@@ -42,6 +42,7 @@ impl Cli {
             .set_path("identity.key_file", &identity.key_file)
             .set_path("identity.roots_file", &identity.roots_file)
             .set("identity.trust_domain", TRUST_DOMAIN)
+            .set_path("keyring.file", &layout.keyring())
             .set("verify.address", &addresses.verify)
             .set("dispatch.address", &addresses.dispatch)
             .set("audit.address", &addresses.audit)

@@ -1,12 +1,13 @@
 //! A simulated carrier's control side, as a test uses it.
 
-use std::{net::SocketAddr, time::Duration};
+use std::net::SocketAddr;
 
-use anyhow::{Context as _, Result, ensure};
-use serde::{Deserialize, de::DeserializeOwned};
+use anyhow::Result;
+use serde::Deserialize;
 use serde_json::{Value, json};
 
-const CALL_LIMIT: Duration = Duration::from_secs(30);
+use super::Control;
+
 /// Messages asked for at once.
 const PAGE: usize = 1_000;
 
@@ -37,16 +38,14 @@ pub struct Part {
 /// Asks a gateway's control side.
 #[derive(Debug, Clone)]
 pub struct Gateway {
-    address: SocketAddr,
-    client: reqwest::Client,
+    control: Control,
 }
 
 impl Gateway {
     /// Of the gateway whose control side listens there.
     pub fn new(address: SocketAddr) -> Self {
         Self {
-            address,
-            client: reqwest::Client::new(),
+            control: Control::new(address),
         }
     }
 
@@ -60,7 +59,7 @@ impl Gateway {
                 path.push_str("&number=");
                 path.push_str(number);
             }
-            let page: Vec<TakenSegment> = self.get(&path).await?;
+            let page: Vec<TakenSegment> = self.control.get(&path).await?;
             let last_page = page.len() < PAGE;
             all.extend(page);
             if last_page {
@@ -71,57 +70,28 @@ impl Gateway {
 
     /// The texts that a number was sent, whole, oldest first.
     pub async fn texts(&self, number: &str) -> Result<Vec<String>> {
-        self.get(&format!("texts?number={number}")).await
+        self.control.get(&format!("texts?number={number}")).await
     }
 
     /// What it counts.
     pub async fn stats(&self) -> Result<Value> {
-        self.get("stats").await
+        self.control.get("stats").await
     }
 
     /// How it misbehaves from now on.
     pub async fn set_faults(&self, faults: &Value) -> Result<()> {
-        self.post("faults", faults).await
+        self.control.post("faults", faults).await
     }
 
     /// A subscriber texts an access number.
     pub async fn uplink(&self, from: &str, to: &str, text: &str) -> Result<()> {
-        self.post("uplink", &json!({"from": from, "to": to, "text": text}))
+        self.control
+            .post("uplink", &json!({"from": from, "to": to, "text": text}))
             .await
     }
 
     /// Cuts every connection.
     pub async fn drop_connections(&self) -> Result<()> {
-        self.post("drop", &json!({})).await
-    }
-
-    async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T> {
-        let url = format!("http://{}/{path}", self.address);
-        let answer = self
-            .client
-            .get(&url)
-            .timeout(CALL_LIMIT)
-            .send()
-            .await?
-            .error_for_status()?;
-        answer
-            .json()
-            .await
-            .with_context(|| format!("the answer to {url}"))
-    }
-
-    async fn post(&self, path: &str, body: &Value) -> Result<()> {
-        let url = format!("http://{}/{path}", self.address);
-        let answer = self
-            .client
-            .post(&url)
-            .timeout(CALL_LIMIT)
-            .json(body)
-            .send()
-            .await?;
-        let status = answer.status();
-        let text = answer.text().await.unwrap_or_default();
-        ensure!(status.is_success(), "{url} answered {status}: {text}");
-        Ok(())
+        self.control.post("drop", &json!({})).await
     }
 }

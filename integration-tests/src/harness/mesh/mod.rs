@@ -3,6 +3,7 @@
 mod catalog;
 mod cli;
 mod clients;
+mod control;
 mod gateway;
 mod layout;
 mod options;
@@ -25,6 +26,7 @@ use super::{
 pub use catalog::{CatalogFiles, ExampleLink, LINKS_OF_THE_EXAMPLE, replaced_once};
 pub use cli::{Cli, CliOutput};
 pub use clients::{Addresses, Client, Service};
+pub use control::Control;
 pub use gateway::{Gateway, Part, TakenSegment};
 pub use layout::Layout;
 pub use options::{CatalogChange, Home, MeshOptions};
@@ -172,6 +174,16 @@ impl Mesh {
             .iter()
             .map(|address| Gateway::new(*address))
             .collect()
+    }
+
+    /// The business handler's control side: `stats`, `faults`.
+    pub fn handler(&self) -> Control {
+        Control::new(self.world.handler)
+    }
+
+    /// The identity upstream's control side: `stats`, `faults`.
+    pub fn identity_upstream(&self) -> Control {
+        Control::new(self.world.identity)
     }
 
     /// Fails where a program has ended by itself.

@@ -1,7 +1,7 @@
 //! What can be chosen about a mesh.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     path::{Path, PathBuf},
 };
 
@@ -52,6 +52,10 @@ pub struct MeshOptions {
     pub link_replicas: usize,
     /// Whether the services send their traces to the sink.
     pub traced: bool,
+    /// Programs that are not started; their addresses are known and nobody answers there.
+    pub leave_out: BTreeSet<String>,
+    /// Arguments beyond the usual, by program; for gateways (`gateway-cmcc-a` …).
+    pub args: BTreeMap<String, Vec<String>>,
     /// Settings beyond the usual, by program.
     pub settings: BTreeMap<String, Settings>,
     /// Changes to the example catalog.
@@ -73,6 +77,8 @@ impl MeshOptions {
             home: Home::temporary()?,
             link_replicas: 1,
             traced: true,
+            leave_out: BTreeSet::new(),
+            args: BTreeMap::new(),
             settings: BTreeMap::new(),
             catalog: None,
         })

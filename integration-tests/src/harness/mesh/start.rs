@@ -1,7 +1,7 @@
 //! Starts a mesh: files first, then the world, then the services.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     net::{Ipv4Addr, SocketAddr},
 };
 
@@ -38,6 +38,8 @@ pub(super) async fn start(options: MeshOptions) -> Result<Mesh> {
         layout,
         ca,
         extra: options.settings,
+        leave_out: options.leave_out,
+        args: options.args,
         otlp: None,
         redis_url: String::new(),
         programs: Vec::new(),
@@ -75,6 +77,8 @@ pub(super) struct Starter {
     pub(super) layout: Layout,
     pub(super) ca: TestCa,
     extra: BTreeMap<String, Settings>,
+    leave_out: BTreeSet<String>,
+    args: BTreeMap<String, Vec<String>>,
     otlp: Option<SocketAddr>,
     redis_url: String,
     programs: Vec<ServiceProcess>,
@@ -106,6 +110,11 @@ impl Starter {
     ) -> Result<()> {
         let log = self.layout.world().join(format!("{name}.log"));
         self.launch(name, program, args, log, ready, addresses)
+    }
+
+    /// Arguments that the options add to a program's.
+    pub(super) fn extra_args(&self, name: &str) -> Vec<String> {
+        self.args.get(name).cloned().unwrap_or_default()
     }
 
     fn services(&mut self, world: &World, link_replicas: usize) -> Result<Addresses> {
@@ -208,6 +217,9 @@ impl Starter {
         ready: Ready,
         addresses: Vec<(String, String)>,
     ) -> Result<()> {
+        if self.leave_out.contains(name) {
+            return Ok(());
+        }
         let launch = Launch {
             name: name.to_owned(),
             program: find_program(program)?,

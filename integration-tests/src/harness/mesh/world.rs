@@ -34,15 +34,18 @@ pub(super) fn start(starter: &mut Starter) -> Result<(World, [u16; 3], u16)> {
     let mut controls = Vec::new();
     for link in LINKS_OF_THE_EXAMPLE {
         let (carrier, control) = (free_address()?, free_address()?);
+        let name = format!("gateway-{}", link.name);
+        let mut args = vec![
+            format!("--listen={carrier}"),
+            format!("--control={control}"),
+            format!("--account={}:{}", link.sp_id, link.secret),
+            format!("--keep-texts={KEPT_TEXTS}"),
+        ];
+        args.extend(starter.extra_args(&name));
         starter.outside(
-            &format!("gateway-{}", link.name),
+            &name,
             "hongyan-gateway-sim",
-            vec![
-                format!("--listen={carrier}"),
-                format!("--control={control}"),
-                format!("--account={}:{}", link.sp_id, link.secret),
-                format!("--keep-texts={KEPT_TEXTS}"),
-            ],
+            args,
             Ready::Http(format!("http://{control}/healthz")),
             vec![named("carrier", carrier), named("control", control)],
         )?;
