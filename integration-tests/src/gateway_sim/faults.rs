@@ -48,8 +48,8 @@ pub struct Effects {
     pub answer: Option<Answer>,
     /// Drops the connection.
     pub cut: Option<Cut>,
-    /// The receipt.
-    pub receipt: Option<ReceiptPlan>,
+    /// The receipt; what is left out of it, too, stays as it was.
+    pub receipt: Option<ReceiptChange>,
 }
 
 /// The form of an answer.
@@ -77,9 +77,26 @@ pub enum Cut {
     AfterAnswer,
 }
 
-/// The receipt of an accepted message.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+/// What is different about a receipt.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
+pub struct ReceiptChange {
+    /// When, or not at all.
+    pub time: Option<ReceiptTime>,
+    /// How long after the answer, with [`ReceiptTime::Later`].
+    pub delay_ms: Option<u64>,
+    /// How often it is sent.
+    pub copies: Option<u8>,
+    /// The status text, at most seven octets.
+    pub stat: Option<String>,
+    /// Its form.
+    pub form: Option<ReceiptForm>,
+    /// Sent even to a message that did not ask for one.
+    pub even_unasked: Option<bool>,
+}
+
+/// The receipt of an accepted message.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ReceiptPlan {
     /// When, or not at all.
     pub time: ReceiptTime,
@@ -209,8 +226,21 @@ impl Decision {
         self.delay_ms = effects.delay_ms.unwrap_or(self.delay_ms);
         self.answer = effects.answer.unwrap_or(self.answer);
         self.cut = effects.cut.or(self.cut);
-        if let Some(receipt) = &effects.receipt {
-            self.receipt = receipt.clone();
+        if let Some(change) = &effects.receipt {
+            self.receipt.apply(change);
+        }
+    }
+}
+
+impl ReceiptPlan {
+    fn apply(&mut self, change: &ReceiptChange) {
+        self.time = change.time.unwrap_or(self.time);
+        self.delay_ms = change.delay_ms.unwrap_or(self.delay_ms);
+        self.copies = change.copies.unwrap_or(self.copies);
+        self.form = change.form.unwrap_or(self.form);
+        self.even_unasked = change.even_unasked.unwrap_or(self.even_unasked);
+        if let Some(stat) = &change.stat {
+            self.stat.clone_from(stat);
         }
     }
 }
@@ -222,9 +252,12 @@ fn check(rule: &Rule) -> Result<()> {
         "fraction must be 0 to 1"
     );
     if let Some(receipt) = &rule.then.receipt {
-        ensure!(receipt.stat.len() <= 7, "stat has at most 7 octets");
         ensure!(
-            receipt.copies > 0,
+            receipt.stat.as_ref().is_none_or(|stat| stat.len() <= 7),
+            "stat has at most 7 octets"
+        );
+        ensure!(
+            receipt.copies != Some(0),
             "copies must be at least 1; say \"time\": \"never\" for none"
         );
     }

@@ -222,7 +222,7 @@ impl Controls {
     }
 
     pub(super) fn messages(&self, filter: &MessageFilter) -> Vec<MessageView> {
-        let from = filter.after.map_or(0, |after| after.saturating_add(1));
+        let from = filter.after.unwrap_or(0).saturating_add(1);
         let number = filter.number.as_deref();
         let limit = filter.limit.unwrap_or(MAX_LISTED).min(MAX_LISTED);
         lock(&self.hub.ledger)

@@ -3,7 +3,7 @@
 mod messages;
 mod stats;
 
-pub use messages::{MessageView, content_hash};
+pub use messages::{MessageView, PartView, content_hash};
 pub use stats::{ConnectionCount, DeliverCount, LoginCount, NumberCount, Stats};
 
 pub(super) use messages::{Messages, Taken, texts};

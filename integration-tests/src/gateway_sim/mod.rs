@@ -26,7 +26,9 @@ mod tests;
 mod uplink;
 
 pub use config::{Account, Config};
-pub use faults::{Answer, Cut, Effects, Faults, ReceiptForm, ReceiptPlan, ReceiptTime, Rule};
+pub use faults::{Answer, Cut, Effects, Faults, ReceiptChange, ReceiptForm, ReceiptPlan, ReceiptTime, Rule};
 pub use handle::{GatewaySim, MessageFilter};
-pub use ledger::{ConnectionCount, DeliverCount, LoginCount, MessageView, NumberCount, Stats, content_hash};
+pub use ledger::{
+    ConnectionCount, DeliverCount, LoginCount, MessageView, NumberCount, PartView, Stats, content_hash,
+};
 pub use uplink::{Uplink, UplinkCoding};

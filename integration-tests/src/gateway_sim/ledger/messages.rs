@@ -28,7 +28,7 @@ pub(in super::super) struct Taken {
 /// A message as the control shows it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MessageView {
-    /// Counts from 0 since the last reset; ask for `after` the last one seen.
+    /// Counts from 1 since the last reset; ask for `after` the last one seen.
     pub n: u64,
     /// The gateway's id, sixteen hexadecimal digits.
     pub msg_id: String,
@@ -36,12 +36,8 @@ pub struct MessageView {
     pub number: String,
     /// The number shown.
     pub source: String,
-    /// Number of the part, 1 for a whole message.
-    pub part: u8,
-    /// How many parts, 1 for a whole message.
-    pub total: u8,
-    /// The parts' reference; `None` for a whole message.
-    pub reference: Option<u16>,
+    /// Which part it is; `None` for a whole message.
+    pub part: Option<PartView>,
     /// `Msg_Fmt`.
     pub msg_fmt: u8,
     /// [`content_hash`] of the text without its header.
@@ -54,6 +50,17 @@ pub struct MessageView {
     pub connection: u64,
     /// The result code that it got.
     pub result: u32,
+}
+
+/// The numbering of a part.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PartView {
+    /// From 1.
+    pub number: u8,
+    /// How many parts.
+    pub total: u8,
+    /// What the parts have in common.
+    pub reference: u16,
 }
 
 /// FNV-1a (64 bits) of octets, for tests that compare contents without keeping them.
@@ -86,7 +93,7 @@ impl Messages {
         Self {
             keep: keep.max(1),
             keep_texts: keep_texts.min(keep.max(1)),
-            first: 0,
+            first: 1,
             taken: VecDeque::new(),
             contents: VecDeque::new(),
             seen: HashMap::new(),
@@ -202,11 +209,13 @@ impl Taken {
             msg_id: self.msg_id.to_string(),
             number: String::from_utf8_lossy(self.number.as_bytes()).into_owned(),
             source: self.source.to_text().into_owned(),
-            part: self.concat.map_or(1, Concat::number),
-            total: self.concat.map_or(1, Concat::total),
-            reference: self.concat.map(|concat| match concat.reference() {
-                Reference::Bits8(reference) => u16::from(reference),
-                Reference::Bits16(reference) => reference,
+            part: self.concat.map(|concat| PartView {
+                number: concat.number(),
+                total: concat.total(),
+                reference: match concat.reference() {
+                    Reference::Bits8(reference) => u16::from(reference),
+                    Reference::Bits16(reference) => reference,
+                },
             }),
             msg_fmt: self.coding.msg_fmt(),
             content_hash: self.content_hash,
@@ -311,7 +320,7 @@ mod tests {
             push(&mut messages, &n.to_string(), "x", 0);
         }
         let views: Vec<_> = messages
-            .iter_from(8, |_| true)
+            .iter_from(9, |_| true)
             .map(|(n, taken, content)| taken.view(n, content))
             .collect();
         assert_eq!(
@@ -319,7 +328,7 @@ mod tests {
                 .iter()
                 .map(|view| (view.n, view.number.as_str()))
                 .collect::<Vec<_>>(),
-            [(8, "8"), (9, "9")]
+            [(9, "8"), (10, "9")]
         );
         assert!(views.iter().all(|view| view.text.as_deref() == Some("x")));
         assert_eq!(

@@ -8,7 +8,7 @@ use hongyan_carrier_wire::cmpp::session::{CloseReason, Uncertain};
 use super::client::{Client, PATIENCE, message, settings};
 use super::gateway;
 use crate::gateway_sim::{
-    Answer, Cut, Effects, Faults, GatewaySim, ReceiptForm, ReceiptPlan, ReceiptTime, Rule,
+    Answer, Cut, Effects, Faults, GatewaySim, ReceiptChange, ReceiptForm, ReceiptTime, Rule,
 };
 
 const LOST: SubmitOutcome = SubmitOutcome::Uncertain(Uncertain::ConnectionLost);
@@ -23,7 +23,7 @@ fn rule(then: Effects) -> Faults {
     }
 }
 
-fn receipt(receipt: ReceiptPlan) -> Faults {
+fn receipt(receipt: ReceiptChange) -> Faults {
     rule(Effects {
         receipt: Some(receipt),
         ..Effects::default()
@@ -188,12 +188,12 @@ async fn answers_may_be_missing_truncated_or_garbage() {
 #[tokio::test]
 async fn receipts_come_early_twice_never_and_with_any_status() {
     let gateway = gateway().await;
-    let early = ReceiptPlan {
-        time: ReceiptTime::Early,
-        copies: 2,
-        stat: "MA:0001".to_owned(),
-        form: ReceiptForm::Short,
-        ..ReceiptPlan::default()
+    let early = ReceiptChange {
+        time: Some(ReceiptTime::Early),
+        copies: Some(2),
+        stat: Some("MA:0001".to_owned()),
+        form: Some(ReceiptForm::Short),
+        ..ReceiptChange::default()
     };
     gateway.set_faults(receipt(early)).unwrap();
     let mut client = logged_in(&gateway).await;
@@ -213,9 +213,9 @@ async fn receipts_come_early_twice_never_and_with_any_status() {
         assert_eq!((report.msg_id, report.stat_text().as_str()), (msg_id, "MA:0001"));
         assert_eq!(deliver.content.len(), 60, "the short form in a 3.0 session");
     }
-    let never = ReceiptPlan {
-        time: ReceiptTime::Never,
-        ..ReceiptPlan::default()
+    let never = ReceiptChange {
+        time: Some(ReceiptTime::Never),
+        ..ReceiptChange::default()
     };
     gateway.set_faults(receipt(never)).unwrap();
     client.send("13800138000", "x").await;
