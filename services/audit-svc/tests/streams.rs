@@ -224,6 +224,7 @@ async fn a_poisoned_entry_is_put_aside_and_that_is_on_record() {
         .filter_map(|leaf| leaf.event)
         .find(|event| event.action == "ENTRY_REFUSED")
         .unwrap();
+    assert_eq!(running.record.gaps(0, 9).await.unwrap().1, 0);
     assert_eq!(refused.attributes["stream"], "{p0}:audit");
     assert!(refused.attributes["why"].contains("event_id must be a UUID of version 7"));
     let dead = hongyan_queue::depth(&mut redis.shared(), &keys::dead(&stream_key(&redis)), "none", 0)

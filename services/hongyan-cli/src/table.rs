@@ -18,6 +18,22 @@ where
     table.to_string()
 }
 
+/// As [`table`], without the columns that are empty in every row.
+pub(crate) fn slim_table<const N: usize>(
+    heading: [&str; N],
+    rows: impl IntoIterator<Item = [String; N]>,
+) -> String {
+    let rows: Vec<_> = rows.into_iter().collect();
+    let used: Vec<_> = (0..N)
+        .filter(|nth| rows.iter().any(|row| !row[*nth].is_empty()))
+        .collect();
+    let heading: Vec<_> = used.iter().map(|nth| heading[*nth]).collect();
+    let rows = rows
+        .iter()
+        .map(|row| used.iter().map(|nth| row[*nth].clone()).collect::<Vec<_>>());
+    table(&heading, rows)
+}
+
 /// Names with their values, below each other; without those that have none.
 pub(crate) fn list<'a>(pairs: impl IntoIterator<Item = (&'a str, String)>) -> String {
     let pairs: Vec<_> = pairs.into_iter().filter(|(_, value)| !value.is_empty()).collect();
@@ -38,7 +54,20 @@ fn plain(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{list, table};
+    use super::{list, slim_table, table};
+
+    #[test]
+    fn empty_columns_are_left_out() {
+        let row = |cells: [&str; 3]| cells.map(str::to_owned);
+        let slim = slim_table(["a", "b", "c"], [row(["1", "", ""]), row(["", "", "2"])]);
+        assert_eq!(
+            slim,
+            table(
+                &["a", "c"],
+                [["1".to_owned(), String::new()], [String::new(), "2".to_owned()]]
+            )
+        );
+    }
 
     #[test]
     fn control_characters_do_not_reach_the_terminal() {

@@ -11,8 +11,10 @@ use crate::{
     record::{Head, Record, leaf},
 };
 
-/// Leaves taken in at once.
+/// Leaves taken in at once, at most,
 const BATCH_LEAVES: u64 = 2_048;
+/// and their octets, about.
+const BATCH_OCTETS: usize = 8 << 20;
 
 /// Keeps an index up to its log.
 pub struct Follower {
@@ -82,13 +84,19 @@ impl std::fmt::Debug for Follower {
 fn advance(writer: &mut IndexWriter, reader: &LogReader) -> Result<(), IndexError> {
     let next = writer.next();
     let mut leaves = Vec::new();
+    let mut octets = 0;
     let mut wrong = None;
     reader.read_range(
         next..next.saturating_add(BATCH_LEAVES),
         |index, bytes| match leaf::decode(index, bytes) {
             Ok(found) => {
                 leaves.push(found);
-                ControlFlow::Continue(())
+                octets += bytes.len();
+                if octets < BATCH_OCTETS {
+                    ControlFlow::Continue(())
+                } else {
+                    ControlFlow::Break(())
+                }
             }
             Err(reason) => {
                 wrong = Some(IndexError::Leaf { index, reason });

@@ -5,7 +5,10 @@ use std::{collections::BTreeSet, ops::ControlFlow, sync::Arc};
 use hongyan_proto::audit::v1::AuditEvent;
 use hongyan_tlog::{Frontier, leaf_hash};
 
-use super::{Numbered, Placed, Record, Submission, open};
+use tokio::sync::{mpsc, watch};
+
+use super::{Head, Numbered, Placed, Record, Sequencer, Stopped, Submission, open, writer};
+use crate::log::LogError;
 
 const SEGMENT_OCTETS: u64 = 16_384;
 
@@ -94,6 +97,35 @@ async fn after_a_restart_the_root_is_the_same_and_duplicates_are_known() {
     let placed = second.record.append(batch).await.unwrap();
     assert!(placed[..300].iter().all(|placed| *placed == Placed::Duplicate));
     assert_eq!(index(placed[300]), 300);
+}
+
+#[tokio::test]
+async fn a_disk_that_refuses_ends_the_thread_and_nobody_is_told_a_place() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut log = crate::log::open(dir.path(), SEGMENT_OCTETS, |_, _| Ok(())).unwrap();
+    log.writer.fill_disk();
+    let sequencer = Sequencer::new(own());
+    let (size, root) = sequencer.head();
+    let (head_sender, head) = watch::channel(Head { size, root });
+    let (commands, queue) = mpsc::channel(8);
+    let record = Record {
+        commands,
+        head,
+        reader: log.reader,
+    };
+    let first = tokio::spawn({
+        let record = record.clone();
+        async move { record.append(vec![numbered("p", 1)]).await }
+    });
+    let writer = log.writer;
+    let ended = tokio::task::spawn_blocking(move || writer::run(sequencer, writer, queue, &head_sender));
+    assert_eq!(first.await.unwrap(), Err(Stopped));
+    assert!(matches!(
+        ended.await.unwrap(),
+        Err(LogError::Io { doing: "writing", .. })
+    ));
+    assert_eq!(record.append(vec![numbered("p", 1)]).await, Err(Stopped));
+    assert_eq!(record.head().size, 0);
 }
 
 #[tokio::test]

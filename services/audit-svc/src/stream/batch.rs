@@ -140,6 +140,8 @@ impl Recorder {
         Ok(())
     }
 
+    /// The event about a poisoned entry takes the place of its own, under its number: so the number is no gap, and an
+    /// entry that comes again leaves no second event.
     async fn put_aside(&self, entry: &Entry, reason: &str) -> Result<(), Unsettled> {
         metrics::counter!("hongyan_audit_stream_poisoned_total").increment(1);
         let about = own::event(
@@ -152,7 +154,21 @@ impl Recorder {
                 ("why", shortened(reason)),
             ],
         );
-        self.record.append_own(about).await?;
+        let in_place = entry::number(entry).map(|number| {
+            Submission::Numbered(Numbered {
+                producer: number.producer,
+                epoch: number.epoch,
+                seq: number.seq,
+                event: about.clone(),
+            })
+        });
+        let placed = match in_place {
+            Ok(submission) => self.record.append(vec![submission]).await?.first().copied(),
+            Err(_) => None,
+        };
+        if !matches!(placed, Some(Placed::Recorded(_) | Placed::Duplicate)) {
+            self.record.append_own(about).await?;
+        }
         self.group.dead_letter(entry, reason).await?;
         Ok(())
     }

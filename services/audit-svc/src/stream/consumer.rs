@@ -13,8 +13,11 @@ use crate::{
 };
 
 const GROUP: &str = "audit";
-/// Entries of one stream taken at once, and of one batch.
+/// Entries of one batch, and the most of one stream taken at once.
 const BATCH_ENTRIES: usize = 1_024;
+/// Entries of all streams together taken at once, about: what is taken stands in memory.
+const AT_ONCE: usize = 4_096;
+const LEAST_OF_STREAM: usize = 4;
 const BLOCK_MS: u64 = 1_000;
 /// An entry that was taken and not settled for so long is taken again.
 const RECLAIM_IDLE_MS: u64 = 30_000;
@@ -114,10 +117,11 @@ async fn take(
     // The record's directory has one process, so whatever is pending now belongs to nobody alive: no need to let its
     // lease run out.
     let mut idle_ms = 0;
+    let count = (AT_ONCE / recorder.group.streams().len().max(1)).clamp(LEAST_OF_STREAM, BATCH_ENTRIES);
     let mut reclaim_at = Instant::now();
     while !shutdown.is_cancelled() {
         if Instant::now() >= reclaim_at {
-            let taken = recorder.group.reclaim(idle_ms, BATCH_ENTRIES).await?;
+            let taken = recorder.group.reclaim(idle_ms, count).await?;
             measure(redis, &recorder.group).await?;
             if taken.is_empty() {
                 idle_ms = RECLAIM_IDLE_MS;
@@ -127,7 +131,7 @@ async fn take(
         }
         let taken = tokio::select! {
             () = shutdown.cancelled() => return Ok(()),
-            taken = recorder.group.read(BATCH_ENTRIES, BLOCK_MS) => taken?,
+            taken = recorder.group.read(count, BLOCK_MS) => taken?,
         };
         work_off(recorder, &taken).await?;
         backoff.reset();

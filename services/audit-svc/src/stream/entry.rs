@@ -8,12 +8,27 @@ use prost::Message as _;
 
 use crate::{event, record::Numbered};
 
-/// The event of an entry, or why it can never go on record. The fields: `e` the epoch, `n` the number, `b` the event;
-/// the producer is the stream.
+/// What makes an entry known again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Number {
+    /// `stream:{p0}:audit`.
+    pub(crate) producer: Arc<str>,
+    pub(crate) epoch: u64,
+    pub(crate) seq: u64,
+}
+
+/// The number of an entry, which its producer gave: the producer is the stream, the field `e` the epoch, `n` the number.
+pub(crate) fn number(entry: &Entry) -> Result<Number, String> {
+    Ok(Number {
+        producer: Arc::from(format!("stream:{}", entry.stream)),
+        epoch: field(entry, "e")?,
+        seq: field(entry, "n")?,
+    })
+}
+
+/// The event of an entry (its field `b`) under its number, or why it can never go on record.
 pub(crate) fn parse(entry: &Entry) -> Result<Numbered, String> {
-    let producer = producer(&entry.stream);
-    let epoch = number(entry, "e")?;
-    let seq = number(entry, "n")?;
+    let Number { producer, epoch, seq } = number(entry)?;
     let body = entry.body().ok_or("has no field b")?;
     // What the decoder says could quote the body.
     let event = AuditEvent::decode(body.clone()).map_err(|_| "its body is no audit event")?;
@@ -33,12 +48,7 @@ pub(crate) fn parse(entry: &Entry) -> Result<Numbered, String> {
     Err(wrong.join("; "))
 }
 
-/// `stream:{p0}:audit`.
-pub(crate) fn producer(stream: &str) -> Arc<str> {
-    Arc::from(format!("stream:{stream}"))
-}
-
-fn number(entry: &Entry, field: &str) -> Result<u64, String> {
+fn field(entry: &Entry, field: &str) -> Result<u64, String> {
     let value = entry
         .field(field)
         .ok_or_else(|| format!("has no field {field}"))?;

@@ -15,7 +15,7 @@ use crate::{
     args::Query,
     clients::Clients,
     exit::Exit,
-    table::table,
+    table::slim_table,
     when,
 };
 
@@ -129,7 +129,7 @@ fn render(leaves: &[Leaf], next_page_token: &str, offset: UtcOffset) -> Answer {
             "trace",
             "attributes",
         ];
-        table(&heading, rows)
+        slim_table(heading, rows)
     };
     if !next_page_token.is_empty() {
         text = format!("{text}\nthere is more: --page-token {next_page_token}");

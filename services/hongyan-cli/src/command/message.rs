@@ -9,7 +9,7 @@ use crate::{
     answer::{Answer, Failure},
     clients::Clients,
     exit::Exit,
-    table::{list, table},
+    table::{list, slim_table, table},
     when, words,
 };
 
@@ -114,12 +114,10 @@ fn timeline(message: &GetMessageResponse, offset: UtcOffset) -> String {
             event.advice.clone(),
         ]
     });
-    table(
-        &[
-            "time", "elapsed", "hop", "event", "segment", "raw code", "detail", "advice",
-        ],
-        rows,
-    )
+    let heading = [
+        "time", "elapsed", "hop", "event", "segment", "raw code", "detail", "advice",
+    ];
+    slim_table(heading, rows)
 }
 
 fn segments(message: &GetMessageResponse, offset: UtcOffset) -> String {
@@ -245,13 +243,13 @@ segments  1
 accepted  2025-11-21 20:43:28.000
 trace     4bf92f3577b34da6a3ce929d0e0e4736
 
-┌─────────────────────────┬──────────┬──────────────┬───────────┬─────────┬──────────┬────────┬────────┐
-│ time                    ┆ elapsed  ┆ hop          ┆ event     ┆ segment ┆ raw code ┆ detail ┆ advice │
-╞═════════════════════════╪══════════╪══════════════╪═══════════╪═════════╪══════════╪════════╪════════╡
-│ 2025-11-21 20:43:28.000 ┆ +0.000 s ┆ dispatch     ┆ ACCEPTED  ┆         ┆          ┆        ┆        │
-│ 2025-11-21 20:43:28.012 ┆ +0.012 s ┆ carrier-link ┆ SUBMITTED ┆ 1       ┆          ┆        ┆        │
-│ 2025-11-21 20:43:29.250 ┆ +1.250 s ┆ carrier-link ┆ RECEIPT   ┆ 1       ┆ DELIVRD  ┆        ┆        │
-└─────────────────────────┴──────────┴──────────────┴───────────┴─────────┴──────────┴────────┴────────┘";
+┌─────────────────────────┬──────────┬──────────────┬───────────┬─────────┬──────────┐
+│ time                    ┆ elapsed  ┆ hop          ┆ event     ┆ segment ┆ raw code │
+╞═════════════════════════╪══════════╪══════════════╪═══════════╪═════════╪══════════╡
+│ 2025-11-21 20:43:28.000 ┆ +0.000 s ┆ dispatch     ┆ ACCEPTED  ┆         ┆          │
+│ 2025-11-21 20:43:28.012 ┆ +0.012 s ┆ carrier-link ┆ SUBMITTED ┆ 1       ┆          │
+│ 2025-11-21 20:43:29.250 ┆ +1.250 s ┆ carrier-link ┆ RECEIPT   ┆ 1       ┆ DELIVRD  │
+└─────────────────────────┴──────────┴──────────────┴───────────┴─────────┴──────────┘";
         assert_eq!(render(&delivered(), offset!(+8)), expected);
     }
 
