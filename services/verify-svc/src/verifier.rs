@@ -37,8 +37,9 @@ use crate::{
     upstream::{Asker, Unheard},
 };
 
-/// A lease is longer than asking and keeping can take by this much.
-const LEASE_MARGIN: Duration = Duration::from_secs(10);
+/// A lease is longer than asking takes by this much. Where keeping an answer takes longer still (Redis away), the question
+/// counts as interrupted, and what was heard gives way to that.
+const LEASE_MARGIN: Duration = Duration::from_secs(3);
 /// Whoever finds somebody else asking looks again so often.
 const LOOK_AGAIN: Duration = Duration::from_millis(20);
 const KEEP_ATTEMPTS: u32 = 4;
