@@ -31,6 +31,9 @@ fn question(person: Person) -> VerifyIdentityRequest {
     }
 }
 
+/// How a good question is spoilt.
+type Change = fn(&mut VerifyIdentityRequest);
+
 /// What is changed, and what is then said.
 type Case = (
     &'static str,
@@ -157,7 +160,7 @@ async fn any_usual_writing_is_understood() {
 async fn what_cannot_be_right_is_refused_before_anybody_is_paid() {
     let mut mesh = OwnMesh::start().await;
     let before = asked(&mesh).await;
-    let cases: [(&str, &str, fn(&mut VerifyIdentityRequest)); 12] = [
+    let cases: [(&str, &str, Change); 12] = [
         ("too short a number", "phone", |q| q.phone = "1380013800".into()),
         ("a landline", "phone", |q| q.phone = "01012345678".into()),
         ("letters", "phone", |q| q.phone = "1380013800a".into()),

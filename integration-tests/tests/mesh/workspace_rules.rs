@@ -257,6 +257,13 @@ fn files_stay_readable() {
     let workspace = workspace();
     for member in workspace.members.keys() {
         for file in workspace.sources_naming(member, "") {
+            // Tables of cases may be as long as they need.
+            if file
+                .file_stem()
+                .is_some_and(|stem| stem.to_string_lossy().ends_with("tests"))
+            {
+                continue;
+            }
             let lines = fs::read_to_string(workspace.root.join(&file))
                 .unwrap()
                 .lines()

@@ -13,6 +13,7 @@ use super::{
     start::{Starter, free_address},
 };
 use crate::harness::ca::{TRUST_DOMAIN, Validity, write_whole};
+use crate::identity_sim::CODES;
 
 /// Taken submits whose texts a gateway keeps for being asked.
 const KEPT_TEXTS: u32 = 100_000;
@@ -107,9 +108,12 @@ pub(super) fn start(starter: &mut Starter) -> Result<(World, [u16; 3], u16)> {
 /// What verify-svc must know of the simulated upstream.
 pub(super) fn verify_settings(world: &World) -> Settings {
     let mut settings = Settings::new();
-    settings.set("upstreams", "bureau").set(
-        "upstream.bureau.url",
-        format!("http://{}/v1/verify", world.questions),
-    );
+    settings
+        .set("upstreams", "bureau")
+        .set(
+            "upstream.bureau.url",
+            format!("http://{}/v1/verify", world.questions),
+        )
+        .set("upstream.bureau.codes", CODES.join(","));
     settings
 }
