@@ -157,18 +157,18 @@ impl Messages {
         from: u64,
         wanted: impl Fn(&Taken) -> bool + 'a,
     ) -> impl Iterator<Item = (u64, &'a Taken, Option<&'a Bytes>)> {
-        let skip = usize::try_from(from.saturating_sub(self.first)).unwrap_or(usize::MAX);
+        let start = usize::try_from(from.saturating_sub(self.first))
+            .unwrap_or(usize::MAX)
+            .min(self.taken.len());
         let without_content = self.taken.len() - self.contents.len();
-        (self.first..)
-            .zip(&self.taken)
-            .enumerate()
-            .skip(skip)
-            .filter(move |(_, (_, taken))| wanted(taken))
-            .map(move |(index, (n, taken))| {
+        (start..)
+            .zip(self.taken.range(start..))
+            .filter(move |(_, taken)| wanted(taken))
+            .map(move |(index, taken)| {
                 let content = index
                     .checked_sub(without_content)
                     .and_then(|index| self.contents.get(index));
-                (n, taken, content)
+                (self.first + index as u64, taken, content)
             })
     }
 }
