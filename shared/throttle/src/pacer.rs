@@ -63,6 +63,17 @@ impl Pacer {
         self.leases.iter().map(|lease| lease.granted).sum()
     }
 
+    /// Slots in hand whose time comes at `until_us` or before.
+    pub fn due_by(&self, until_us: u64) -> u32 {
+        let due = self.leases.iter().map(|lease| {
+            let slots = until_us
+                .checked_sub(lease.first_us)
+                .map_or(0, |ahead| ahead / lease.interval_us + 1);
+            u32::try_from(slots).unwrap_or(u32::MAX).min(lease.granted)
+        });
+        due.sum()
+    }
+
     /// Slots whose time went by without use, since the start.
     pub fn lost(&self) -> u64 {
         self.lost
@@ -122,6 +133,7 @@ mod tests {
         assert_eq!(pacer.take(9, 1_000), 1);
         assert_eq!(pacer.take(9, 1_099), 0);
         assert_eq!(pacer.next_slot_us(), Some(1_100));
+        assert_eq!([1_099, 1_100, 1_200, 9_999].map(|until| pacer.due_by(until)), [0, 1, 2, 2]);
         assert_eq!(pacer.take(1, 1_500), 1);
         assert_eq!(pacer.take(9, 1_500), 1);
         assert_eq!(pacer.take(9, 9_999), 0);

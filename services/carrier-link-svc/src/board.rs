@@ -1,0 +1,261 @@
+//! What the connections of one link are doing, for operators and for the tasks that depend on it.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Mutex, PoisonError},
+};
+
+use hongyan_catalog::{CmppVersion, Link, Protocol};
+use hongyan_domain::Carrier;
+use hongyan_proto::{
+    carrier::v1::{ConnectionState as ProtoConnection, LinkState as ProtoLink},
+    common::v1::Carrier as ProtoCarrier,
+};
+use tokio::sync::watch;
+
+use crate::{clock, events::signed, rate::Rate};
+
+/// What a connection is doing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Phase {
+    /// The TCP connection is being made.
+    Connecting,
+    /// The login is on its way.
+    LoggingIn,
+    /// Messages can be sent.
+    Ready,
+    /// Open answers are awaited, then the connection ends.
+    Draining,
+    /// The next attempt waits.
+    BackingOff,
+}
+
+impl Phase {
+    const ALL: [Self; 5] = [
+        Self::Connecting,
+        Self::LoggingIn,
+        Self::Ready,
+        Self::Draining,
+        Self::BackingOff,
+    ];
+
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Connecting => "CONNECTING",
+            Self::LoggingIn => "LOGGING_IN",
+            Self::Ready => "READY",
+            Self::Draining => "DRAINING",
+            Self::BackingOff => "BACKING_OFF",
+        }
+    }
+}
+
+#[derive(Debug, Clone)]
+struct Line {
+    phase: Phase,
+    version: String,
+    in_flight: usize,
+    connects: u64,
+    last_error: String,
+    since_ms: u64,
+}
+
+/// The board of one link.
+#[derive(Debug)]
+pub struct Board {
+    link: Link,
+    lines: Mutex<BTreeMap<u16, Line>>,
+    ready: watch::Sender<usize>,
+    sent: Mutex<Rate>,
+    receipts: Mutex<Rate>,
+}
+
+impl Board {
+    /// Nothing is connected yet.
+    pub fn new(link: &Link) -> Self {
+        Self {
+            link: link.clone(),
+            lines: Mutex::default(),
+            ready: watch::Sender::new(0),
+            sent: Mutex::default(),
+            receipts: Mutex::default(),
+        }
+    }
+
+    /// A connection does something else now.
+    pub fn enter(&self, slot: u16, phase: Phase) {
+        {
+            let mut lines = lock(&self.lines);
+            let line = lines.entry(slot).or_insert_with(|| Line {
+                phase,
+                version: String::new(),
+                in_flight: 0,
+                connects: 0,
+                last_error: String::new(),
+                since_ms: 0,
+            });
+            line.phase = phase;
+            line.since_ms = clock::unix_ms();
+            if phase == Phase::Connecting {
+                line.connects += 1;
+                line.in_flight = 0;
+                if line.connects > 1 {
+                    metrics::counter!("hongyan_link_reconnects_total", "link" => self.name()).increment(1);
+                }
+            }
+        }
+        self.count_phases();
+    }
+
+    /// The login is through.
+    pub fn logged_in(&self, slot: u16, version: &str) {
+        if let Some(line) = lock(&self.lines).get_mut(&slot) {
+            version.clone_into(&mut line.version);
+            line.last_error.clear();
+        }
+        self.enter(slot, Phase::Ready);
+    }
+
+    /// A connection ended, and why.
+    pub fn failed(&self, slot: u16, error: &str) {
+        if let Some(line) = lock(&self.lines).get_mut(&slot) {
+            error.clone_into(&mut line.last_error);
+        }
+        self.enter(slot, Phase::BackingOff);
+    }
+
+    /// Another process has the slot, or this one ends.
+    pub fn leave(&self, slot: u16) {
+        lock(&self.lines).remove(&slot);
+        self.count_phases();
+    }
+
+    /// So many submits are without an answer.
+    pub fn in_flight(&self, slot: u16, count: usize) {
+        if let Some(line) = lock(&self.lines).get_mut(&slot) {
+            line.in_flight = count;
+        }
+        metrics::gauge!("hongyan_link_window_in_use", "link" => self.name(), "slot" => slot.to_string())
+            .set(count as f64);
+    }
+
+    /// A segment was taken by the carrier.
+    pub fn sent(&self) {
+        lock(&self.sent).count(clock::unix_ms());
+    }
+
+    /// A receipt came.
+    pub fn receipt(&self) {
+        lock(&self.receipts).count(clock::unix_ms());
+    }
+
+    /// How many connections can send.
+    pub fn ready(&self) -> watch::Receiver<usize> {
+        self.ready.subscribe()
+    }
+
+    /// As it is told to operators.
+    pub fn state(&self) -> ProtoLink {
+        let now_ms = clock::unix_ms();
+        let window = u32::from(self.link.window);
+        let lines = lock(&self.lines);
+        let connections = lines.iter().map(|(slot, line)| ProtoConnection {
+            slot: u32::from(*slot),
+            state: line.phase.as_str().to_owned(),
+            version: line.version.clone(),
+            window,
+            in_flight: u32::try_from(line.in_flight).unwrap_or(u32::MAX),
+            reconnects: line.connects.saturating_sub(1),
+            last_error: line.last_error.clone(),
+            since_unix_ms: signed(line.since_ms),
+        });
+        ProtoLink {
+            link: self.name(),
+            carrier: carrier(self.link.carrier).into(),
+            protocol: protocol(self.link.protocol).to_owned(),
+            connections_allowed: u32::from(self.link.connections),
+            connections: connections.collect(),
+            pace_allowed: self.link.pace_segments_per_second,
+            segments_per_second: lock(&self.sent).per_second(now_ms),
+            receipts_per_second: lock(&self.receipts).per_second(now_ms),
+        }
+    }
+
+    fn count_phases(&self) {
+        let lines = lock(&self.lines);
+        for phase in Phase::ALL {
+            let count = lines.values().filter(|line| line.phase == phase).count();
+            metrics::gauge!("hongyan_link_connections", "link" => self.name(), "state" => phase.as_str())
+                .set(count as f64);
+            if phase == Phase::Ready {
+                self.ready.send_replace(count);
+            }
+        }
+    }
+
+    fn name(&self) -> String {
+        self.link.name.as_str().to_owned()
+    }
+}
+
+fn protocol(protocol: Protocol) -> &'static str {
+    match protocol {
+        Protocol::Cmpp {
+            version: CmppVersion::V2_0,
+        } => "CMPP 2.0",
+        Protocol::Cmpp {
+            version: CmppVersion::V3_0,
+        } => "CMPP 3.0",
+    }
+}
+
+fn carrier(carrier: Carrier) -> ProtoCarrier {
+    match carrier {
+        Carrier::ChinaMobile => ProtoCarrier::ChinaMobile,
+        Carrier::ChinaUnicom => ProtoCarrier::ChinaUnicom,
+        Carrier::ChinaTelecom => ProtoCarrier::ChinaTelecom,
+        Carrier::ChinaBroadnet => ProtoCarrier::ChinaBroadnet,
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Board, Phase};
+    use crate::testing;
+
+    #[test]
+    fn operators_see_each_connection_and_its_last_error() {
+        let board = Board::new(&testing::link("127.0.0.1:7890".parse().unwrap()));
+        let ready = board.ready();
+        board.enter(0, Phase::Connecting);
+        board.failed(0, "connection refused");
+        board.enter(0, Phase::Connecting);
+        board.enter(1, Phase::LoggingIn);
+        let state = board.state();
+        assert_eq!(
+            (state.link.as_str(), state.protocol.as_str()),
+            ("cmcc-a", "CMPP 3.0")
+        );
+        let first = &state.connections[0];
+        assert_eq!((first.state.as_str(), first.reconnects), ("CONNECTING", 1));
+        assert_eq!(first.last_error, "connection refused");
+        assert_eq!(*ready.borrow(), 0);
+
+        board.logged_in(0, "CMPP 2.0");
+        board.in_flight(0, 3);
+        assert_eq!(*ready.borrow(), 1);
+        let state = board.state();
+        let first = &state.connections[0];
+        assert_eq!(
+            (first.state.as_str(), first.version.as_str(), first.in_flight),
+            ("READY", "CMPP 2.0", 3)
+        );
+        assert_eq!(first.last_error, "");
+        board.leave(0);
+        assert_eq!((*ready.borrow(), board.state().connections.len()), (0, 1));
+    }
+}

@@ -1,0 +1,237 @@
+//! Receipts and uplinks: stored first, answered then. An answer of 0 means that it is durable.
+
+use hongyan_carrier_wire::cmpp::{
+    MsgId,
+    pdu::Deliver,
+    session::{
+        Actions,
+        client::{ClientSession, Event, Up},
+    },
+};
+use hongyan_telemetry::{TraceContext, context, names};
+use tracing::Span;
+
+use super::{Delivery, Line, Pending};
+use crate::{
+    clock,
+    inbound::{self, Inbound},
+    recorder::Recorded,
+    store::{Job, PartReply, ReceiptReply, Reply, Store},
+    uplink::{self, Arrival},
+};
+
+/// Results of a `DELIVER_RESP`.
+const TAKEN: u32 = 0;
+const STRUCTURE: u32 = 1;
+const SLOW_DOWN: u32 = 8;
+const OTHER: u32 = 9;
+
+type Connected<'a> = Option<(&'a mut ClientSession, &'a mut Actions<Up>, u64)>;
+
+impl Line {
+    /// The carrier delivers something.
+    pub fn deliver(
+        &mut self,
+        sequence: u32,
+        deliver: &Deliver,
+        session: &mut ClientSession,
+        actions: &mut Actions<Up>,
+        now_ms: u64,
+    ) {
+        let span = tracing::info_span!(
+            parent: None,
+            "cmpp deliver",
+            otel.kind = names::kind::CONSUMER,
+            { names::LINK } = self.link.name(),
+            { names::SLOT } = self.slot,
+            { names::SEQUENCE } = sequence,
+            { names::CARRIER_MESSAGE_ID } = tracing::field::Empty,
+            { names::MESSAGE_ID } = tracing::field::Empty,
+            { names::SEGMENT } = tracing::field::Empty,
+            { names::RAW_CODE } = tracing::field::Empty,
+            { names::OUTCOME } = tracing::field::Empty,
+        );
+        let mut delivery = Delivery {
+            sequence,
+            msg_id: deliver.msg_id,
+            span,
+            parts: None,
+        };
+        match self.job_of(deliver, &mut delivery) {
+            Ok(job) => self.order(
+                job,
+                Pending::Deliver(Box::new(delivery)),
+                Some(self.link.tuning.answer_within),
+            ),
+            Err(result) => Self::respond(&delivery, result, Some((session, actions, now_ms))),
+        }
+    }
+
+    /// What is to be stored; `Err` holds the result by which the delivery is refused.
+    fn job_of(&self, deliver: &Deliver, delivery: &mut Delivery) -> Result<Job, u32> {
+        let keyring = self.link.keyring.current();
+        let partitions = self.link.store.partitions();
+        let now_ms = clock::unix_ms();
+        let arrival = |person: &inbound::Person, span: &Span| Arrival {
+            link: &self.link.link.name,
+            partition: person.partition(partitions),
+            carrier_message_id: (deliver.msg_id != MsgId(0)).then(|| deliver.msg_id.to_string()),
+            trace: TraceContext::of(span),
+            now_ms,
+        };
+        match inbound::read(deliver) {
+            Inbound::Receipt(receipt) => {
+                let carrier_message_id = receipt.carrier_message_id.to_string();
+                delivery
+                    .span
+                    .record(names::CARRIER_MESSAGE_ID, carrier_message_id.as_str());
+                delivery.span.record(names::RAW_CODE, receipt.stat.as_str());
+                self.link.board.receipt();
+                let subject = receipt
+                    .person
+                    .msisdn
+                    .as_ref()
+                    .map(|_| uplink::subject(&keyring, &receipt.person));
+                let told = self.link.teller.receipt(
+                    &carrier_message_id,
+                    &receipt.stat,
+                    &receipt.done_time,
+                    subject.as_ref(),
+                    now_ms,
+                );
+                Ok(Job::Receipt {
+                    partition: receipt.person.partition(partitions),
+                    carrier_message_id,
+                    told,
+                    mark: mark(&receipt.stat, &receipt.done_time),
+                    now_ms,
+                })
+            }
+            Inbound::Text(text) => {
+                let arrival = arrival(&text.from, &delivery.span);
+                uplink::whole(&keyring, &self.link.teller, arrival, text).map_err(cannot_seal)
+            }
+            Inbound::Part(part) => {
+                let wait_ms = u64::try_from(self.link.tuning.part_wait.as_millis()).unwrap_or(u64::MAX);
+                let arrival = arrival(&part.from, &delivery.span);
+                let job = uplink::part(&keyring, arrival, &part, wait_ms).map_err(cannot_seal)?;
+                delivery.parts = Some(job.parts.clone());
+                Ok(Job::Part(job))
+            }
+            Inbound::Malformed => {
+                self.count("hongyan_link_receipts_total", "malformed");
+                Err(STRUCTURE)
+            }
+        }
+    }
+
+    /// The store has answered about a delivery.
+    pub(super) fn deliver_recorded(
+        &mut self,
+        delivery: Delivery,
+        recorded: Recorded,
+        session: Connected<'_>,
+    ) {
+        let result = match recorded {
+            Recorded::Reply(Reply::Receipt(reply)) => self.receipt_recorded(&delivery, reply),
+            Recorded::Reply(Reply::Part(PartReply::Complete(collected))) => {
+                let now_ms = clock::unix_ms();
+                let keyring = self.link.keyring.current();
+                let parts = delivery.parts.clone().unwrap_or_default();
+                let partition = Store::partition_of(&parts);
+                let job = partition.and_then(|partition| {
+                    uplink::assembled(&keyring, &self.link.teller, partition, &parts, &collected, now_ms)
+                });
+                match job {
+                    Some(Ok(job)) => {
+                        self.order(
+                            job,
+                            Pending::Deliver(Box::new(delivery)),
+                            Some(self.link.tuning.answer_within),
+                        );
+                        return;
+                    }
+                    Some(Err(error)) => cannot_seal(error),
+                    None => OTHER,
+                }
+            }
+            Recorded::Reply(Reply::Part(PartReply::Waiting)) => {
+                self.count("hongyan_link_uplinks_total", "part");
+                TAKEN
+            }
+            Recorded::Reply(Reply::Part(PartReply::Full)) => {
+                self.count("hongyan_link_uplinks_total", "refused");
+                SLOW_DOWN
+            }
+            Recorded::Reply(Reply::Done) => {
+                self.count("hongyan_link_uplinks_total", "taken");
+                TAKEN
+            }
+            Recorded::Reply(Reply::Before | Reply::Part(PartReply::Seen)) => {
+                self.count("hongyan_link_uplinks_total", "duplicate");
+                TAKEN
+            }
+            Recorded::Reply(Reply::GoOn | Reply::Lost) | Recorded::Refused(_) | Recorded::GaveUp => {
+                self.count("hongyan_link_deliveries_unstored_total", "unstored");
+                OTHER
+            }
+        };
+        Self::respond(&delivery, result, session);
+    }
+
+    fn receipt_recorded(&self, delivery: &Delivery, reply: ReceiptReply) -> u32 {
+        let (outcome, result) = match &reply {
+            ReceiptReply::Matched { .. } => ("matched", TAKEN),
+            ReceiptReply::Duplicate => ("duplicate", TAKEN),
+            ReceiptReply::Parked => ("parked", TAKEN),
+            ReceiptReply::Full => ("refused", OTHER),
+        };
+        self.count("hongyan_link_receipts_total", outcome);
+        delivery.span.record(names::OUTCOME, outcome);
+        if let ReceiptReply::Matched {
+            message_id,
+            segment,
+            traceparent,
+        } = reply
+        {
+            // Only now it is known whose story this belongs to; the span has not been entered.
+            context::continue_from(&delivery.span, TraceContext::parse(&traceparent).as_ref());
+            delivery.span.record(names::MESSAGE_ID, message_id);
+            delivery.span.record(names::SEGMENT, segment);
+        }
+        result
+    }
+
+    /// Answers the carrier, where the connection still stands; else it will deliver again.
+    fn respond(delivery: &Delivery, result: u32, session: Connected<'_>) {
+        if result != TAKEN {
+            delivery.span.record(names::OUTCOME, "refused");
+        }
+        if let Some((session, actions, now_ms)) = session {
+            let answer = Event::DeliverAnswered {
+                sequence: delivery.sequence,
+                msg_id: delivery.msg_id,
+                result,
+            };
+            session.on(answer, now_ms, actions);
+        }
+    }
+
+    fn count(&self, metric: &'static str, outcome: &'static str) {
+        metrics::counter!(metric, "link" => self.link.name().to_owned(), "outcome" => outcome).increment(1);
+    }
+}
+
+fn cannot_seal(error: hongyan_envelope::SealError) -> u32 {
+    tracing::error!(%error, "an uplink could not be sealed");
+    OTHER
+}
+
+/// The same for the same receipt: FNV-1a of what it says.
+fn mark(stat: &str, done_time: &str) -> String {
+    let octets = stat.bytes().chain([0]).chain(done_time.bytes());
+    let hash = octets.fold(0xcbf2_9ce4_8422_2325_u64, |hash, octet| {
+        (hash ^ u64::from(octet)).wrapping_mul(0x0100_0000_01b3)
+    });
+    format!("{hash:016x}")
+}

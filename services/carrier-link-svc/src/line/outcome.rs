@@ -1,0 +1,253 @@
+//! What the carrier answered to a submit, and what follows.
+
+use hongyan_carrier_wire::cmpp::{
+    MsgId, RESULT_THROTTLED,
+    session::{NotSent, Uncertain, client::SubmitOutcome},
+};
+use hongyan_telemetry::names;
+
+use super::{Flight, LateSubmit, Line, MOST_LATE, Pending};
+use crate::{
+    clock,
+    events::{About, Submitted, Told},
+    policy::sends_again,
+    store::{Job, Left},
+    work::Work,
+};
+
+impl Line {
+    /// The session tells what became of a submit.
+    pub fn submit_outcome(
+        &mut self,
+        token: u64,
+        sequence: Option<u32>,
+        outcome: SubmitOutcome,
+        is_late: bool,
+        now_ms: u64,
+    ) {
+        if is_late {
+            self.late_answer(token, sequence.unwrap_or(0), outcome);
+            return;
+        }
+        let Some(flight) = self.flying.remove(&token) else {
+            return;
+        };
+        if let Some(sequence) = sequence {
+            flight.span.record(names::SEQUENCE, sequence);
+        }
+        let result = name_of(outcome);
+        flight.span.record(names::OUTCOME, result);
+        metrics::counter!(
+            "hongyan_link_submits_total",
+            "link" => self.link.name().to_owned(),
+            "class" => flight.work.outbound.class.as_str(),
+            "result" => result,
+        )
+        .increment(1);
+        if matches!(
+            outcome,
+            SubmitOutcome::Accepted { .. } | SubmitOutcome::Refused { .. }
+        ) {
+            metrics::histogram!("hongyan_link_submit_response_seconds", "link" => self.link.name().to_owned())
+                .record(flight.since.elapsed());
+        }
+        match outcome {
+            SubmitOutcome::Accepted { msg_id } => self.accepted(flight, msg_id, sequence.unwrap_or(0)),
+            SubmitOutcome::Refused {
+                result: RESULT_THROTTLED,
+            } => self.throttled(flight, now_ms),
+            SubmitOutcome::Refused { result } => self.refused(flight, result),
+            SubmitOutcome::Uncertain(why) => self.uncertain(token, flight, why),
+            SubmitOutcome::NotSent(NotSent::Encode(_)) => self.unsendable(flight.work, "PDU_INVALID"),
+            SubmitOutcome::NotSent(NotSent::NotOpen | NotSent::WindowFull) => self.give_back(flight.work),
+        }
+    }
+
+    fn accepted(&mut self, flight: Flight, msg_id: MsgId, sequence: u32) {
+        let Flight { mut work, span, .. } = flight;
+        let carrier_message_id = msg_id.to_string();
+        span.record(names::CARRIER_MESSAGE_ID, carrier_message_id.as_str());
+        self.pause.taken();
+        self.link.board.sent();
+        let now_ms = clock::unix_ms();
+        let submitted = Submitted {
+            carrier_message_id: carrier_message_id.clone(),
+            sequence,
+            slot: self.slot,
+            attempt: work.attempt,
+        };
+        let told = self.link.teller.submitted(&work.about(), &submitted, now_ms);
+        let is_last = work.is_last();
+        let job = Job::Submitted {
+            place: work.place.clone(),
+            segment: work.segment,
+            carrier_message_id,
+            told,
+            traceparent: Self::traceparent_of(&span),
+            left: if is_last { Left::Last } else { Left::Next },
+            now_ms,
+        };
+        let pending = if is_last {
+            work.span.record(names::OUTCOME, "SUBMITTED");
+            Pending::Final(work.place)
+        } else {
+            work.segment += 1;
+            work.attempt = 1;
+            work.throttled = 0;
+            Pending::Next(work)
+        };
+        self.order(job, pending, None);
+    }
+
+    fn throttled(&mut self, flight: Flight, now_ms: u64) {
+        metrics::counter!("hongyan_link_throttled_total", "link" => self.link.name().to_owned()).increment(1);
+        self.pause.throttled(now_ms);
+        self.link.pace.throttled();
+        let mut flight = flight;
+        flight.work.throttled += 1;
+        if flight.work.throttled >= self.link.tuning.max_throttled {
+            self.refused(flight, RESULT_THROTTLED);
+            return;
+        }
+        // The carrier has certainly not got it.
+        let work = flight.work;
+        self.order(
+            Job::Clear(work.place.clone(), work.next_attempt()),
+            Pending::Throttled(work),
+            None,
+        );
+    }
+
+    fn refused(&mut self, flight: Flight, result: u32) {
+        let Flight { work, span, .. } = flight;
+        let raw_code = format!("CMPP:{result}");
+        span.record(names::RAW_CODE, raw_code.as_str());
+        let now_ms = clock::unix_ms();
+        let told = self
+            .link
+            .teller
+            .refused(&work.about(), &raw_code, work.attempt, now_ms);
+        self.end(work, told, "REFUSED", now_ms);
+    }
+
+    fn uncertain(&mut self, token: u64, flight: Flight, why: Uncertain) {
+        let Flight { mut work, span, .. } = flight;
+        let name = self.link.name().to_owned();
+        metrics::counter!("hongyan_link_uncertain_total", "link" => name, "class" => work.outbound.class.as_str())
+            .increment(1);
+        if why == Uncertain::TimedOut {
+            if self.late.len() >= MOST_LATE {
+                self.late.pop_front();
+            }
+            self.late.push_back((
+                token,
+                LateSubmit {
+                    place: work.place.clone(),
+                    segment: work.segment,
+                    attempt: work.attempt,
+                    subject: work.subject,
+                    trace: work.trace(),
+                    traceparent: Self::traceparent_of(&span),
+                },
+            ));
+        }
+        let resend = sends_again(work.outbound.class, work.attempt, self.link.tuning.max_attempts);
+        let now_ms = clock::unix_ms();
+        let told = self
+            .link
+            .teller
+            .uncertain(&work.about(), resend, work.attempt, now_ms);
+        if !resend {
+            self.end(work, told, "UNCERTAIN", now_ms);
+            return;
+        }
+        let job = Job::Settle {
+            place: work.place.clone(),
+            goes_on_after: Some(work.attempt),
+            told,
+            traceparent: Self::traceparent_of(&span),
+            now_ms,
+        };
+        work.attempt += 1;
+        self.order(job, Pending::Resend(work), None);
+    }
+
+    /// The carrier's answer to a submit that was given up as timed out.
+    fn late_answer(&mut self, token: u64, sequence: u32, outcome: SubmitOutcome) {
+        let Some(at) = self.late.iter().position(|(late, _)| *late == token) else {
+            return;
+        };
+        let Some((_, late)) = self.late.remove(at) else {
+            return;
+        };
+        metrics::counter!("hongyan_link_late_responses_total", "link" => self.link.name().to_owned())
+            .increment(1);
+        let SubmitOutcome::Accepted { msg_id } = outcome else {
+            return;
+        };
+        let now_ms = clock::unix_ms();
+        let about = About {
+            message_id: late.place.message_id,
+            segment: late.segment,
+            subject: Some(&late.subject),
+            trace: late.trace,
+        };
+        let submitted = Submitted {
+            carrier_message_id: msg_id.to_string(),
+            sequence,
+            slot: self.slot,
+            attempt: late.attempt,
+        };
+        let told = self.link.teller.submitted(&about, &submitted, now_ms);
+        let job = Job::Submitted {
+            place: late.place.clone(),
+            segment: late.segment,
+            carrier_message_id: submitted.carrier_message_id,
+            told,
+            traceparent: late.traceparent,
+            left: Left::Late,
+            now_ms,
+        };
+        self.order(job, Pending::Nothing, None);
+    }
+
+    /// The message's validity has run out before the segment left.
+    pub(super) fn expire(&mut self, work: Work) {
+        let now_ms = clock::unix_ms();
+        metrics::counter!("hongyan_link_expired_total", "link" => self.link.name().to_owned()).increment(1);
+        let told = self.link.teller.expired(&work.about_all(), now_ms);
+        self.end(work, told, "EXPIRED", now_ms);
+    }
+
+    /// The message cannot be put on this wire.
+    pub(super) fn unsendable(&mut self, work: Work, reason: &str) {
+        let now_ms = clock::unix_ms();
+        let told = self.link.teller.unsendable(&work.about_all(), reason, now_ms);
+        self.end(work, told, "UNSENDABLE", now_ms);
+    }
+
+    fn end(&mut self, work: Work, told: Told, outcome: &str, now_ms: u64) {
+        work.span.record(names::OUTCOME, outcome);
+        let job = Job::Settle {
+            place: work.place.clone(),
+            goes_on_after: None,
+            told,
+            traceparent: work.traceparent(),
+            now_ms,
+        };
+        self.order(job, Pending::Final(work.place), None);
+    }
+}
+
+fn name_of(outcome: SubmitOutcome) -> &'static str {
+    match outcome {
+        SubmitOutcome::Accepted { .. } => "taken",
+        SubmitOutcome::Refused {
+            result: RESULT_THROTTLED,
+        } => "throttled",
+        SubmitOutcome::Refused { .. } => "refused",
+        SubmitOutcome::Uncertain(Uncertain::TimedOut) => "timed_out",
+        SubmitOutcome::Uncertain(Uncertain::ConnectionLost) => "connection_lost",
+        SubmitOutcome::NotSent(_) => "not_sent",
+    }
+}

@@ -1,0 +1,98 @@
+//! One link in this process: what its tasks share.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicU8, Ordering},
+};
+
+use hongyan_catalog::Link;
+use hongyan_chassis::LiveKeyring;
+use hongyan_queue::{Consumer, Redis};
+use rand::Rng;
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    board::Board,
+    desk::Desk,
+    events::Teller,
+    pace::{HORIZON_MS, Pace},
+    settings::Tuning,
+    store::Store,
+};
+
+/// What the links of a process have in common.
+#[derive(Clone)]
+pub struct Common {
+    /// The store.
+    pub redis: Redis,
+    /// The name under which this process takes work and holds slots.
+    pub consumer: Consumer,
+    /// The keys in force.
+    pub keyring: LiveKeyring,
+    /// This service's SPIFFE id.
+    pub actor: String,
+    /// How links are worked.
+    pub tuning: Tuning,
+}
+
+/// The shared state of one link.
+pub struct LinkShared {
+    /// As declared.
+    pub link: Link,
+    /// Its store.
+    pub store: Store,
+    /// Messages on their way to a connection.
+    pub desk: Desk,
+    /// How fast.
+    pub pace: Pace,
+    /// Tells others.
+    pub teller: Teller,
+    /// The keys in force.
+    pub keyring: LiveKeyring,
+    /// How it is worked.
+    pub tuning: Tuning,
+    /// What its connections do.
+    pub board: Board,
+    /// Cancelled when even what has to be done is given up.
+    pub hard_stop: CancellationToken,
+    references: AtomicU8,
+}
+
+impl LinkShared {
+    /// Nothing is running yet.
+    pub fn new(link: &Link, common: &Common) -> Arc<Self> {
+        let store = Store::new(&common.redis, &link.name, &common.consumer);
+        let pace = Pace::new(store.pace(HORIZON_MS), link.pace_segments_per_second);
+        Arc::new(Self {
+            desk: Desk::new(desk_capacity(link)),
+            pace,
+            teller: Teller {
+                link: link.name.clone(),
+                actor: common.actor.clone(),
+            },
+            keyring: common.keyring.clone(),
+            tuning: common.tuning.clone(),
+            board: Board::new(link),
+            hard_stop: CancellationToken::new(),
+            references: AtomicU8::new(rand::rng().random()),
+            link: link.clone(),
+            store,
+        })
+    }
+
+    /// The reference for the parts of the next long message: counts on from a random start, so that a recipient's
+    /// messages have different ones however many processes send them.
+    pub fn next_reference(&self) -> u8 {
+        self.references.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// The link's name.
+    pub fn name(&self) -> &str {
+        self.link.name.as_str()
+    }
+}
+
+/// Enough to keep all connections busy while the next ones are read, and little enough that another process finds work.
+fn desk_capacity(link: &Link) -> usize {
+    (usize::from(link.window) * usize::from(link.connections) * 2).clamp(32, 512)
+}

@@ -1,0 +1,175 @@
+//! All tasks of one link, and the end of them in order.
+
+use std::{sync::Arc, time::Duration};
+
+use hongyan_domain::MessageClass;
+use hongyan_queue::Group;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use crate::{clock, intake, link::LinkShared, slot};
+
+/// Gauges are renewed so often.
+const GAUGES_PERIOD: Duration = Duration::from_secs(2);
+/// So long without a connection, and what lies on the desk is given back for other processes.
+const IDLE_PERIOD: Duration = Duration::from_secs(2);
+/// Besides the drain of the connections: how long outcomes may take to be stored when the process ends.
+const STORE_GRACE: Duration = Duration::from_secs(5);
+
+/// Runs the link until told to end, then drains it: open answers are awaited, what is not sent is given back. `Err` when a
+/// task of it panicked.
+pub async fn run(link: Arc<LinkShared>, shutdown: CancellationToken) -> Result<(), tokio::task::JoinError> {
+    let mut slots = JoinSet::new();
+    for number in 0..link.link.connections {
+        slots.spawn(slot::run(Arc::clone(&link), number, shutdown.clone()));
+    }
+    // These go on until the last connection has ended: it needs pace and leases as long as it works.
+    let helpers_end = CancellationToken::new();
+    let mut helpers = JoinSet::new();
+    helpers.spawn(link.store.janitor().run(helpers_end.clone()));
+    helpers.spawn({
+        let (link, end) = (Arc::clone(&link), helpers_end.clone());
+        async move { link.pace.keep(&link.desk, end).await }
+    });
+    helpers.spawn(renew(Arc::clone(&link), helpers_end.clone()));
+    helpers.spawn(give_back_idle(Arc::clone(&link), helpers_end.clone()));
+    helpers.spawn(gauges(Arc::clone(&link), helpers_end.clone()));
+    let mut intakes = JoinSet::new();
+    for class in MessageClass::ALL {
+        intakes.spawn(intake::run(Arc::clone(&link), class, shutdown.clone()));
+    }
+    let outcome = tokio::select! {
+        () = shutdown.cancelled() => Ok(()),
+        outcome = watch(&mut slots) => outcome,
+        outcome = watch(&mut intakes) => outcome,
+        outcome = watch(&mut helpers) => outcome,
+    };
+    shutdown.cancel();
+    let stop = link.hard_stop.clone();
+    let patience = link.tuning.drain + STORE_GRACE;
+    let hard_end = tokio::spawn(async move {
+        tokio::time::sleep(patience).await;
+        stop.cancel();
+    });
+    let outcome = outcome
+        .and(watch(&mut intakes).await)
+        .and(watch(&mut slots).await);
+    give_back(&link).await;
+    helpers_end.cancel();
+    let outcome = outcome.and(watch(&mut helpers).await);
+    hard_end.abort();
+    outcome
+}
+
+/// Waits for all; the first panic is the outcome.
+async fn watch(tasks: &mut JoinSet<()>) -> Result<(), tokio::task::JoinError> {
+    while let Some(ended) = tasks.join_next().await {
+        ended?;
+    }
+    Ok(())
+}
+
+/// Renews the leases of everything that this process holds. What was lost to another process is noticed by its next
+/// intent, which is refused.
+async fn renew(link: Arc<LinkShared>, end: CancellationToken) {
+    let mut group: Option<Group> = None;
+    while end
+        .run_until_cancelled(tokio::time::sleep(link.tuning.lease / 3))
+        .await
+        .is_some()
+    {
+        let held = link.desk.held();
+        let outcome = async {
+            let group = match &group {
+                Some(group) => group,
+                // Any class will do: renewing names the streams itself.
+                None => group.insert(link.store.join(MessageClass::Otp).await?),
+            };
+            group
+                .renew(held.iter().map(|place| (place.stream.as_ref(), place.id)))
+                .await
+        }
+        .await;
+        match outcome {
+            Ok(lost) if lost.is_empty() => {}
+            Ok(lost) => tracing::warn!(
+                link = link.name(),
+                count = lost.len(),
+                "leases were lost to another process"
+            ),
+            Err(error) => tracing::warn!(link = link.name(), %error, "leases were not renewed"),
+        }
+    }
+}
+
+/// Without a connection for a while, what lies on the desk is another process's to send.
+async fn give_back_idle(link: Arc<LinkShared>, end: CancellationToken) {
+    let ready = link.board.ready();
+    let mut was_idle = false;
+    while end
+        .run_until_cancelled(tokio::time::sleep(IDLE_PERIOD))
+        .await
+        .is_some()
+    {
+        let is_idle = *ready.borrow() == 0;
+        if is_idle && was_idle {
+            give_back(&link).await;
+        }
+        was_idle = is_idle;
+    }
+}
+
+async fn give_back(link: &LinkShared) {
+    let left = link.desk.clear();
+    if left.is_empty() {
+        return;
+    }
+    let released = async {
+        let group = link.store.join(MessageClass::Otp).await?;
+        group
+            .release(
+                left.iter()
+                    .map(|work| (work.place.stream.as_ref(), work.place.id)),
+            )
+            .await
+    }
+    .await;
+    for work in &left {
+        link.desk.let_go(&work.place);
+    }
+    match released {
+        Ok(()) => tracing::info!(
+            link = link.name(),
+            count = left.len(),
+            "unsent messages were given back"
+        ),
+        Err(error) => {
+            tracing::warn!(link = link.name(), count = left.len(), %error, "unsent messages wait until their leases run out");
+        }
+    }
+}
+
+async fn gauges(link: Arc<LinkShared>, end: CancellationToken) {
+    let name = || link.name().to_owned();
+    while end
+        .run_until_cancelled(tokio::time::sleep(GAUGES_PERIOD))
+        .await
+        .is_some()
+    {
+        metrics::gauge!("hongyan_link_pace_factor", "link" => name()).set(link.pace.factor());
+        metrics::gauge!("hongyan_link_desk_messages", "link" => name()).set(link.desk.count() as f64);
+        for class in MessageClass::ALL {
+            let Ok(depth) = link.store.depth(class, clock::unix_ms()).await else {
+                break;
+            };
+            for (state, count) in [("waiting", depth.waiting), ("taken", depth.taken)] {
+                metrics::gauge!(
+                    "hongyan_link_queue_entries", "link" => name(), "class" => class.as_str(), "state" => state
+                )
+                .set(count as f64);
+            }
+            metrics::gauge!("hongyan_link_queue_oldest_age_seconds", "link" => name(), "class" => class.as_str())
+                .set(depth.oldest_age_ms as f64 / 1_000.0);
+        }
+    }
+}

@@ -1,0 +1,22 @@
+-- Tells that a segment was refused, that a submit is uncertain, or that a message expired or cannot be sent.
+--
+-- KEYS 1 queue, 2 intent, 3 receipts, 4 audit, 5 audit sequence
+-- ARGV 1 group, 2 entry id, 3 attempt after which the message goes on ('' where it ends here), 4 event, 5 audit event,
+--      6 now (ms), 7 traceparent (may be empty)
+-- Answers 1, or 0 where this was told before; then nothing happens.
+if ARGV[3] == '' then
+  if redis.call('XACK', KEYS[1], ARGV[1], ARGV[2]) == 0 then
+    return 0
+  end
+  redis.call('DEL', KEYS[2])
+else
+  local found = redis.call('HMGET', KEYS[2], 'inflight', 'attempt')
+  if not found[1] or found[2] ~= ARGV[3] then
+    return 0
+  end
+  redis.call('HDEL', KEYS[2], 'inflight')
+  redis.call('HSET', KEYS[2], 'attempt', tonumber(ARGV[3]) + 1)
+end
+add(KEYS[3], ARGV[4], ARGV[7])
+audit(KEYS[4], KEYS[5], ARGV[6], ARGV[5], ARGV[7])
+return 1

@@ -1,0 +1,42 @@
+-- The carrier took a segment: remembers whose its id is, tells dispatch and the record, and matches receipts that came
+-- before. The same segment under the same id is told once, however often this runs.
+--
+-- KEYS 1 mid, 2 parked, 3 receipts, 4 audit, 5 audit sequence, 6 intent, 7 queue
+-- ARGV 1 message id, 2 segment, 3 traceparent (may be empty), 4 event, 5 audit event, 6 now (ms), 7 ms to keep the id,
+--      8 what is left of the message: next (another segment, whose intent is written in the same step), last, or late
+--      (a correction: the message is settled or on its way already), 9 group, 10 entry id, 11 consumer
+-- Answers 1 go on, 0 somebody else holds the message by now, 2 nothing is left to do; and how many receipts were matched.
+local message_id, segment, traceparent = ARGV[1], ARGV[2], ARGV[3]
+local matched = 0
+local known = redis.call('GET', KEYS[1])
+local known_id, known_segment
+if known then known_id, known_segment = mid_parts(known) end
+if known_id ~= message_id or known_segment ~= segment then
+  local mark = ''
+  add(KEYS[3], ARGV[4], traceparent)
+  audit(KEYS[4], KEYS[5], ARGV[6], ARGV[5], traceparent)
+  local parked = redis.call('LRANGE', KEYS[2], 0, -1)
+  for at = 1, #parked, 3 do
+    add(KEYS[3], event_of(parked[at], message_id, segment), traceparent)
+    audit(KEYS[4], KEYS[5], ARGV[6], audit_of(parked[at + 1], message_id, segment, traceparent), traceparent)
+    mark = parked[at + 2]
+    matched = matched + 1
+  end
+  if #parked > 0 then redis.call('DEL', KEYS[2]) end
+  redis.call('SET', KEYS[1], mid_value(message_id, segment, traceparent, mark), 'PX', ARGV[7])
+end
+
+if ARGV[8] == 'last' then
+  redis.call('XACK', KEYS[7], ARGV[9], ARGV[10])
+  redis.call('DEL', KEYS[6])
+  return { 2, matched }
+elseif ARGV[8] == 'next' then
+  redis.call('HSET', KEYS[6], 'done', segment)
+  if is_holder(KEYS[7], ARGV[9], ARGV[10], ARGV[11]) then
+    redis.call('HSET', KEYS[6], 'inflight', tonumber(segment) + 1, 'attempt', 1)
+    return { 1, matched }
+  end
+  redis.call('HDEL', KEYS[6], 'inflight')
+  return { 0, matched }
+end
+return { 2, matched }
