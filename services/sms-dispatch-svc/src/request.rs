@@ -275,5 +275,4 @@ fn holds_mobile_number(text: &str) -> bool {
 }
 
 #[cfg(test)]
-#[path = "request_tests.rs"]
 mod tests;

@@ -356,3 +356,22 @@ async fn while_redis_is_away_callers_are_told_so_and_afterwards_the_same_id_is_t
     assert_eq!(again, first);
     house.close().await;
 }
+
+#[tokio::test]
+async fn without_the_replicas_that_are_asked_for_nothing_is_confirmed() {
+    let house = House::open_with(|settings| settings.redis.replicas_to_wait = 1).await;
+    let mut client = house.client(SHEBAO).await;
+    for _ in 0..2 {
+        let status = client.send_message(code("r-1", "13800138000")).await.unwrap_err();
+        assert_eq!(
+            (status.code(), reason(&status).as_str()),
+            (Code::Unavailable, "STORE_UNAVAILABLE")
+        );
+    }
+    assert_eq!(
+        ask::<u64>(&house.redis, "XLEN", &["{p0}:out:cmcc:otp"]).await,
+        1,
+        "and yet it is one message"
+    );
+    house.close().await;
+}

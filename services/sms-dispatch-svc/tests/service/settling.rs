@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use hongyan_domain::Partition;
+use hongyan_domain::{MessageId, Partition};
 use hongyan_proto::{
     carrier::v1::{
         LinkEvent, SegmentReceipt, SegmentRefused, SegmentSubmitted, SubmitUncertain, link_event::Event,
@@ -56,12 +56,16 @@ fn report(message_id: &str, segment: u32, event: Event) -> LinkEvent {
     }
 }
 
-/// As a link puts them on the stream.
+/// As a link puts them on the streams of their messages' partitions.
 pub(crate) async fn put(redis: &Redis, events: &[LinkEvent]) {
     let mut batch = Batch::new();
     for event in events {
+        let stream = match event.message_id.parse::<MessageId>() {
+            Ok(id) => keys::receipts(id.partition()),
+            Err(_) => RECEIPTS.to_owned(),
+        };
         let body = event.encode_to_vec();
-        batch.command("XADD", &[RECEIPTS.as_bytes(), b"*", b"b", &body]);
+        batch.command("XADD", &[stream.as_bytes(), b"*", b"b", &body]);
     }
     for answer in batch.run(&mut redis.shared()).await.unwrap() {
         answer.unwrap();

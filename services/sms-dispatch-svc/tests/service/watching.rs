@@ -1,5 +1,8 @@
 //! Receipts, as callers read them.
 
+use std::collections::BTreeSet;
+
+use hongyan_domain::{MessageId, Partitions};
 use hongyan_proto::dispatch::v1::{
     AckReceiptsRequest, MessageStatus, Receipt, WatchReceiptsRequest, WatchReceiptsResponse,
 };
@@ -127,6 +130,30 @@ async fn a_correction_is_a_receipt_of_its_own() {
     let told = |receipt: &Receipt| (receipt.status.as_ref().unwrap().status(), receipt.correction);
     assert_eq!(told(&first[0]), (MessageStatus::Unknown, false));
     assert_eq!(told(&second[0]), (MessageStatus::Delivered, true));
+    house.close().await;
+}
+
+#[tokio::test]
+async fn receipts_of_all_partitions_come_each_once() {
+    let house = House::open_with(|settings| settings.redis.partitions = Partitions::new(4).unwrap()).await;
+    let mut client = house.client(SHEBAO).await;
+    let mut sent = deliver(&house, &mut client, 0..40).await;
+    let partitions: BTreeSet<_> = sent
+        .iter()
+        .map(|id| id.parse::<MessageId>().unwrap().partition().number())
+        .collect();
+    assert_eq!(partitions.len(), 4);
+    let (receipts, cursor) = take(&mut watch(&mut client, "").await, 40).await;
+    let mut received = ids(&receipts);
+    sent.sort();
+    received.sort();
+    assert_eq!(received, sent);
+    let later = deliver(&house, &mut client, 40..45).await;
+    let (receipts, _) = take(&mut watch(&mut client, &cursor).await, 5).await;
+    assert_eq!(
+        ids(&receipts).into_iter().collect::<BTreeSet<_>>(),
+        later.into_iter().collect()
+    );
     house.close().await;
 }
 
