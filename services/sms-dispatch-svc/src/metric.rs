@@ -13,8 +13,8 @@ const SEGMENTS: &str = "hongyan_dispatch_segments_total";
 const REPEATED: &str = "hongyan_dispatch_repeated_total";
 /// Refused requests by reason and class (`none` where the request had no class).
 const REFUSED: &str = "hongyan_dispatch_refused_total";
-/// Milliseconds from a link's report to the settled message.
-const SETTLE_LAG: &str = "hongyan_dispatch_settle_lag_ms";
+/// Seconds from a link's report to the settled message.
+const SETTLE_LAG: &str = "hongyan_dispatch_settle_lag_seconds";
 /// Final statuses by class, status and whether it corrects another.
 const FINAL: &str = "hongyan_dispatch_final_total";
 /// Messages that a deadline closed, by status.
@@ -63,7 +63,7 @@ impl Metrics {
 
     /// A link's report was settled so long after it was made.
     pub fn settled(&self, lag_ms: i64) {
-        self.settle_lag.record(lag_ms.max(0) as f64);
+        self.settle_lag.record(lag_ms.max(0) as f64 / 1_000.0);
     }
 }
 
