@@ -9,15 +9,15 @@ use hongyan_envelope::Keyring;
 
 use crate::{events::Teller, outbound::Outbound};
 
-pub const TRACE_ID: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
-pub const TRACEPARENT: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
-pub const PHONE: &str = "13800138000";
+pub(crate) const TRACE_ID: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
+pub(crate) const TRACEPARENT: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+pub(crate) const PHONE: &str = "13800138000";
 
-pub fn message_id(n: u8) -> MessageId {
+pub(crate) fn message_id(n: u8) -> MessageId {
     MessageId::new(1_700_000_000_000, Partition::new(0).unwrap(), [n; 8])
 }
 
-pub fn link(gateway: SocketAddr) -> Link {
+pub(crate) fn link(gateway: SocketAddr) -> Link {
     Link {
         name: LinkName::parse("cmcc-a").unwrap(),
         carrier: Carrier::ChinaMobile,
@@ -38,7 +38,7 @@ pub fn link(gateway: SocketAddr) -> Link {
     }
 }
 
-pub fn outbound(text: &str, segments: u32) -> Outbound {
+pub(crate) fn outbound(text: &str, segments: u32) -> Outbound {
     Outbound {
         message_id: message_id(0),
         class: MessageClass::Notice,
@@ -51,15 +51,15 @@ pub fn outbound(text: &str, segments: u32) -> Outbound {
     }
 }
 
-pub fn teller() -> Teller {
+pub(crate) fn teller() -> Teller {
     Teller {
         link: LinkName::parse("cmcc-a").unwrap(),
         actor: "spiffe://test/svc/carrier-link".to_owned(),
     }
 }
 
-pub const KEYRING: &str = r#"{"active":"k1","keys":{"k1":"AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="},"tag_key":"ICEiIyQlJicoKSorLC0uLzAxMjM0NTY3ODk6Ozw9Pj8="}"#;
+pub(crate) const KEYRING: &str = r#"{"active":"k1","keys":{"k1":"AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="},"tag_key":"ICEiIyQlJicoKSorLC0uLzAxMjM0NTY3ODk6Ozw9Pj8="}"#;
 
-pub fn keyring() -> Keyring {
+pub(crate) fn keyring() -> Keyring {
     Keyring::parse(KEYRING).unwrap()
 }

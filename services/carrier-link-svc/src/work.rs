@@ -93,9 +93,15 @@ impl Work {
         self.carried.or_else(|| TraceContext::of(&self.span))
     }
 
-    /// The place of the work's span, for what follows from it; empty for none.
+    /// The place of the work's span, for what follows from it.
     pub fn traceparent(&self) -> String {
-        traceparent(TraceContext::of(&self.span))
+        self.traceparent_in(&self.span)
+    }
+
+    /// The place of a span of this work; where spans have none, what the message carried, so that its trace is not lost.
+    /// Empty for none.
+    pub fn traceparent_in(&self, span: &Span) -> String {
+        traceparent(TraceContext::of(span).or(self.carried))
     }
 }
 

@@ -36,7 +36,7 @@ use crate::{
     slowdown::Pause,
     store::{Job, Place, Reply},
     submit_pdu,
-    work::{Work, traceparent},
+    work::Work,
 };
 
 /// As many timed-out submits are remembered for a late answer.
@@ -377,10 +377,6 @@ impl Line {
             }
             self.reported_waiting = waiting;
         }
-    }
-
-    fn traceparent_of(span: &Span) -> String {
-        traceparent(TraceContext::of(span))
     }
 }
 

@@ -83,7 +83,7 @@ impl Line {
             segment: work.segment,
             carrier_message_id,
             told,
-            traceparent: Self::traceparent_of(&span),
+            traceparent: work.traceparent_in(&span),
             left: if is_last { Left::Last } else { Left::Next },
             now_ms,
         };
@@ -147,7 +147,7 @@ impl Line {
                     attempt: work.attempt,
                     subject: work.subject,
                     trace: work.trace(),
-                    traceparent: Self::traceparent_of(&span),
+                    traceparent: work.traceparent_in(&span),
                 },
             ));
         }
@@ -165,7 +165,7 @@ impl Line {
             place: work.place.clone(),
             goes_on_after: Some(work.attempt),
             told,
-            traceparent: Self::traceparent_of(&span),
+            traceparent: work.traceparent_in(&span),
             now_ms,
         };
         work.attempt += 1;
