@@ -4,6 +4,7 @@ use std::{path::PathBuf, process::ExitCode};
 
 use clap::{Parser, Subcommand};
 use hongyan_integration_tests::demo;
+use tokio::signal::unix::{SignalKind, signal};
 
 /// The main job, end to end, on real parts; and a mesh to try things on.
 #[derive(Debug, Parser)]
@@ -34,10 +35,27 @@ struct Home {
 #[tokio::main]
 async fn main() -> ExitCode {
     match Options::parse().command {
-        // Ctrl-C ends this process, and the watchdog then everything that it started.
-        Command::Run => Box::pin(demo::run()).await,
+        Command::Run => tokio::select! {
+            status = Box::pin(demo::run()) => status,
+            // What was started goes with the story that is dropped here.
+            () = interrupted() => ExitCode::from(130),
+        },
         Command::Up(home) => Box::pin(demo::up(&home.home)).await,
         Command::Down(home) => demo::down(&home.home).await,
         Command::Status(home) => demo::status(&home.home),
+    }
+}
+
+/// Ctrl-C or SIGTERM; never, where signals cannot be listened to: then they end this process at once, and the watchdog
+/// everything that it started.
+async fn interrupted() {
+    let (Ok(mut interrupt), Ok(mut terminate)) =
+        (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
+    else {
+        return std::future::pending().await;
+    };
+    tokio::select! {
+        _ = interrupt.recv() => {}
+        _ = terminate.recv() => {}
     }
 }

@@ -46,6 +46,7 @@ pub(super) async fn one_time_code(screen: &mut Screen, cast: &mut Cast) -> Resul
     cast.code_id = Some(accepted.message_id.clone());
     show(screen, &accepted);
     let receipt = receipt_of(cast, &accepted.message_id).await?;
+    cast.sign_up.clone().end(cast.mesh.world.otlp).await?;
     show_receipt(screen, &receipt);
     screen.check(
         "the code was delivered, by the carrier's own word",

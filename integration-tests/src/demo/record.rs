@@ -48,8 +48,6 @@ struct SpanOfTrace {
 }
 
 pub(super) async fn traces(screen: &mut Screen, cast: &Cast) -> Result<()> {
-    let world = &cast.mesh.world;
-    cast.sign_up.clone().end(world.otlp).await?;
     let sign_up = [
         "caller",
         "verify-svc",
@@ -193,6 +191,12 @@ pub(super) async fn stop(screen: &mut Screen, cast: Cast) -> Result<()> {
         mut mesh, receipts, ..
     } = cast;
     receipts.stop().await;
+    if screen.has_failed() {
+        screen.say(format!(
+            "logs, settings and data stay in {}",
+            mesh.keep_files().display()
+        ));
+    }
     let running: Vec<RunningProgram> = mesh.running()?.programs;
     let ended = mesh.stop().await?;
     let drained = ended

@@ -101,6 +101,11 @@ impl Screen {
         ExitCode::FAILURE
     }
 
+    /// Whether something did not hold so far.
+    pub(super) fn has_failed(&self) -> bool {
+        !self.failures.is_empty()
+    }
+
     fn line(&mut self, text: std::fmt::Arguments<'_>) {
         let _ = writeln!(self.out, "{text}").and_then(|()| self.out.flush());
     }

@@ -106,6 +106,10 @@ impl Index {
     }
 }
 
+fn key_of(span: &Span) -> Key {
+    (span.trace_id, span.span_id)
+}
+
 struct Picture<'a> {
     spans: &'a [Span],
     index: Index,
@@ -118,7 +122,7 @@ struct Picture<'a> {
 impl Picture<'_> {
     /// `first` stands before the span's own line, `rest` before the lines below it.
     fn subtree(&mut self, span: &Span, first: &str, rest: &str, relation: Relation, depth: usize) {
-        let key = (span.trace_id, span.span_id);
+        let key = key_of(span);
         if depth > MAX_DEPTH || !self.drawn.insert(key) {
             return;
         }
@@ -137,6 +141,12 @@ impl Picture<'_> {
                     .into_iter()
                     .map(|at| (at, Relation::Linked)),
             )
+            // One that links to several spans stands below the first.
+            .filter(|(at, _)| {
+                spans
+                    .get(*at)
+                    .is_some_and(|span| !self.drawn.contains(&key_of(span)))
+            })
             .collect();
         let last = below.len().saturating_sub(1);
         for (place, (at, relation)) in below.into_iter().enumerate() {
@@ -245,6 +255,21 @@ mod tests {
         second.links.push((trace(1), SpanId([1; 8])));
         let text = draw(trace(1), &[first, second]);
         assert_eq!(text.lines().count(), 3, "{text}");
+    }
+
+    #[test]
+    fn a_batch_that_links_to_several_spans_is_drawn_once() {
+        let mut batch = span(2, 9, None, "batch");
+        batch.links = vec![(trace(1), SpanId([2; 8])), (trace(1), SpanId([3; 8]))];
+        let spans = [
+            span(1, 1, None, "root"),
+            span(1, 2, Some(1), "a"),
+            span(1, 3, Some(1), "b"),
+            batch,
+        ];
+        let text = draw(trace(1), &spans);
+        assert_eq!(text.matches("batch").count(), 1, "{text}");
+        assert!(text.ends_with("└─ svc · b · 0.50 ms · +2.00 ms\n"), "{text}");
     }
 
     #[test]

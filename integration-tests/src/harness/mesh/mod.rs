@@ -13,7 +13,7 @@ mod settings;
 mod start;
 mod world;
 
-use std::{net::SocketAddr, process::ExitStatus, time::Duration};
+use std::{net::SocketAddr, path::Path, process::ExitStatus, time::Duration};
 
 use anyhow::{Context as _, Result};
 
@@ -75,7 +75,7 @@ pub struct Mesh {
     programs: Vec<ServiceProcess>,
     redis: RedisServer,
     /// Last, so that the files go when nobody writes them any more.
-    _home: Home,
+    home: Home,
 }
 
 impl Mesh {
@@ -184,6 +184,11 @@ impl Mesh {
     /// The identity upstream's control side: `stats`, `faults`.
     pub fn identity_upstream(&self) -> Control {
         Control::new(self.world.identity)
+    }
+
+    /// The mesh's files stay when it goes, for somebody to look at; gives where.
+    pub fn keep_files(&mut self) -> &Path {
+        self.home.keep()
     }
 
     /// Fails where a program has ended by itself.

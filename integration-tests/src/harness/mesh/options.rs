@@ -32,6 +32,14 @@ impl Home {
         Ok(Self::Temporary(dir))
     }
 
+    /// From now on it stays.
+    pub fn keep(&mut self) -> &Path {
+        if let Self::Temporary(dir) = self {
+            dir.disable_cleanup(true);
+        }
+        self.path()
+    }
+
     /// Where it is.
     pub fn path(&self) -> &Path {
         match self {

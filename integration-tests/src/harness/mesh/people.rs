@@ -48,3 +48,22 @@ pub(super) fn file() -> String {
         .collect();
     json!({"people": people}).to_string()
 }
+
+/// What the business knows of each card, as its handler reads it: what the bureau's templates want.
+pub(super) fn balances() -> String {
+    let cards: serde_json::Map<String, serde_json::Value> = BALANCES
+        .iter()
+        .map(|(card, balance)| {
+            let known = json!({
+                "balance": balance,
+                "as_of": "11月21日",
+                "month": "10月",
+                "total": "86.20",
+                "from_account": "51.70",
+            });
+            ((*card).to_owned(), known)
+        })
+        .collect();
+    // JSON is YAML.
+    json!({"cards": cards}).to_string()
+}

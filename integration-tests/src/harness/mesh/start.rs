@@ -64,7 +64,7 @@ pub(super) async fn start(options: MeshOptions) -> Result<Mesh> {
         catalog,
         programs: starter.programs,
         redis,
-        _home: options.home,
+        home: options.home,
     };
     for program in mesh.programs() {
         program.wait_ready().await?;

@@ -81,7 +81,9 @@ pub(super) fn start(starter: &mut Starter) -> Result<(World, [u16; 3], u16)> {
         format!("--roots-file={}", path(&handler_identity.roots_file)),
         format!("--trust-domain={TRUST_DOMAIN}"),
     ];
-    args.extend(people::BALANCES.map(|(card, balance)| format!("--balance={card}={balance}")));
+    let balances = starter.layout.world().join("balances.yaml");
+    write_whole(&balances, &people::balances())?;
+    args.push(format!("--balances={}", path(&balances)));
     starter.outside(
         "business-handler",
         "hongyan-handler-sim",
