@@ -24,7 +24,7 @@
 //!
 //! # Where to look
 //!
-//! [`runner`] starts what one link needs. [`intake`] takes messages off the queues onto the [`desk`]; a [`line`] takes them
+//! [`runner`] starts what one link needs. [`intake`] takes messages off the queues onto the [`desk`]; a [`mod@line`] takes them
 //! from there to its [`connection`]; the [`recorder`] gets its steps done in the [`store`], many in one write. Decisions
 //! that need no IO are apart: [`policy`], [`lanes`], [`slowdown`], [`outbound`], [`submit_pdu`], [`inbound`].
 pub mod board;

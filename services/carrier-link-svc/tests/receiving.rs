@@ -158,8 +158,8 @@ async fn a_long_uplink_is_put_together_whatever_the_order_of_its_parts() {
     let world = World::new().await;
     let gateway = Gateway::start(|_| Answer::Take).await;
     let mut common = world.common();
-    common.tuning.part_wait = Duration::from_secs(3_600);
-    let replica = world.run_as(&world.declare(gateway.address), &common);
+    common.tuning.part_wait = Duration::from_hours(1);
+    let replica = World::run_as(&world.declare(gateway.address), &common);
     ready(&gateway).await;
     let text = "长短信".repeat(60);
     let parts = split(&text, Coding::Ucs2, Reference::Bits8(7), 6).unwrap();
@@ -192,7 +192,7 @@ async fn a_text_whose_last_part_never_comes_is_told_with_a_gap() {
     let world = World::new().await;
     let gateway = Gateway::start(|_| Answer::Take).await;
     let common = world.common();
-    let replica = world.run_as(&world.declare(gateway.address), &common);
+    let replica = World::run_as(&world.declare(gateway.address), &common);
     let shutdown = tokio_util::sync::CancellationToken::new();
     let sweeper = tokio::spawn(hongyan_carrier_link_svc::sweeper::run(common, shutdown.clone()));
     ready(&gateway).await;
@@ -228,8 +228,8 @@ async fn while_redis_is_away_the_carrier_hears_nothing_and_then_the_truth() {
     let gateway = Gateway::start(|_| Answer::Take).await;
     let mut common = world.common();
     // The connection must outlive the outage.
-    common.tuning.slot_ttl = Duration::from_secs(60);
-    let replica = world.run_as(&world.declare(gateway.address), &common);
+    common.tuning.slot_ttl = Duration::from_mins(1);
+    let replica = World::run_as(&world.declare(gateway.address), &common);
     ready(&gateway).await;
     world.server.kill();
     let mut answer = gateway.begin_deliver(uplink(5, PHONE, 0, Coding::Ascii, b"T"));
@@ -246,9 +246,9 @@ async fn an_outage_that_lasts_is_answered_with_an_error() {
     let mut world = World::new().await;
     let gateway = Gateway::start(|_| Answer::Take).await;
     let mut common = world.common();
-    common.tuning.slot_ttl = Duration::from_secs(60);
+    common.tuning.slot_ttl = Duration::from_mins(1);
     common.tuning.answer_within = Duration::from_millis(200);
-    let replica = world.run_as(&world.declare(gateway.address), &common);
+    let replica = World::run_as(&world.declare(gateway.address), &common);
     ready(&gateway).await;
     world.server.kill();
     let answered = gateway

@@ -318,16 +318,16 @@ async fn a_drained_replica_gives_back_what_it_has_not_sent() {
         world.queue(Notice, n, "slow").await;
     }
     let mut common = world.common();
-    common.tuning.lease = Duration::from_secs(3_600);
-    let first = world.run_as(&link, &common);
+    common.tuning.lease = Duration::from_hours(1);
+    let first = World::run_as(&link, &common);
     eventually("some left", || async { gateway.taken().len() >= 2 }).await;
     first.drain().await;
     let taken = gateway.taken().len();
     assert!(taken < 20);
     link.pace_segments_per_second = 1_000;
     let mut common = world.common();
-    common.tuning.lease = Duration::from_secs(3_600);
-    let second = world.run_as(&link, &common);
+    common.tuning.lease = Duration::from_hours(1);
+    let second = World::run_as(&link, &common);
     eventually("the rest left", || async { gateway.taken().len() == 20 }).await;
     assert!(
         world.events().await.len() == 20 && gateway.seen().len() == 20,

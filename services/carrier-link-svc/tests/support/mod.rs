@@ -107,10 +107,10 @@ impl World {
     }
 
     pub fn run(&self, link: &Link) -> Replica {
-        self.run_as(link, &self.common())
+        Self::run_as(link, &self.common())
     }
 
-    pub fn run_as(&self, link: &Link, common: &Common) -> Replica {
+    pub fn run_as(link: &Link, common: &Common) -> Replica {
         let shared = LinkShared::new(link, common);
         let shutdown = CancellationToken::new();
         let running = runner::run(Arc::clone(&shared), shutdown.clone());
