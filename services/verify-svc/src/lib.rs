@@ -16,7 +16,7 @@
 //! # What it refuses
 //!
 //! Reasons: `INVALID_REQUEST` (with every wrong field), `NO_TENANT`, `REQUEST_ID_REUSED`, `VERIFY_RATE_LIMITED` (with the
-//! time to wait), `UPSTREAMS_UNREACHABLE` (nobody was asked; the id can be used again), `RECORD_UNAVAILABLE`,
+//! time to wait), `UPSTREAMS_UNREACHABLE` and `UPSTREAMS_BUSY` (nobody was asked; the id can be used again), `RECORD_UNAVAILABLE`,
 //! `STATE_UNAVAILABLE`, `STATE_LOST`, `IN_PROGRESS`, `DRAINING`.
 //!
 //! # Its keys

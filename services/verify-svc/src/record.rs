@@ -8,9 +8,11 @@ use std::{future::Future, pin::Pin, sync::Arc, time::Duration};
 
 use hongyan_proto::audit::v1::{AppendRequest, AppendResponse, AuditEvent};
 use hongyan_queue::Backoff;
+use hongyan_telemetry::{TraceContext, context, names};
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 use tonic::{Code, Status};
+use tracing::Instrument as _;
 
 /// More events at once make no batch faster; with two thousand octets an event they stay far below the size of a message.
 const MOST_OF_A_BATCH: usize = 256;
@@ -40,6 +42,7 @@ pub struct NotRecorded;
 
 struct Pending {
     event: AuditEvent,
+    trace: Option<TraceContext>,
     done: oneshot::Sender<()>,
 }
 
@@ -76,7 +79,11 @@ impl Recorder {
         let (done, recorded) = oneshot::channel();
         let begun = std::time::Instant::now();
         self.events
-            .try_send(Pending { event, done })
+            .try_send(Pending {
+                event,
+                trace: TraceContext::current(),
+                done,
+            })
             .map_err(|_| not_recorded("QUEUE_FULL"))?;
         match tokio::time::timeout(self.timeout, recorded).await {
             Ok(Ok(())) => {
@@ -141,6 +148,19 @@ impl Writer {
 
     /// Whether the batch is on record.
     async fn write(&mut self, batch: &[Pending], ended: &CancellationToken) -> bool {
+        let span = tracing::info_span!(
+            "append to the record",
+            { names::MESSAGING_BATCH_MESSAGE_COUNT } = batch.len()
+        );
+        match batch {
+            // Alone, it tells its verification's story; together, a story of their own that links to each of theirs.
+            [one] => context::continue_from(&span, one.trace.as_ref()),
+            many => context::root_linked_to(&span, many.iter().filter_map(|pending| pending.trace.as_ref())),
+        }
+        self.write_in_span(batch, ended).instrument(span).await
+    }
+
+    async fn write_in_span(&mut self, batch: &[Pending], ended: &CancellationToken) -> bool {
         let mut request = AppendRequest {
             producer: self.producer.to_string(),
             epoch: self.epoch,

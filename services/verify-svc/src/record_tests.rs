@@ -144,6 +144,7 @@ async fn nobody_waits_longer_than_the_limit_or_in_an_endless_queue() {
             .events
             .try_send(super::Pending {
                 event: event(id),
+                trace: None,
                 done: tokio::sync::oneshot::channel().0,
             })
             .unwrap();

@@ -1,20 +1,29 @@
--- Begins a verification, or tells what became of an earlier one under the same id.
+-- Begins a verification, tells what became of an earlier one under the same id, or takes it over.
 -- KEYS 1 record, 2 the tenant's rate
 -- ARGV 1 now_ms, 2 fingerprint, 3 verification id, 4 sealed question, 5 lease_ms, 6 ttl_ms, 7 questions a second
 local now = tonumber(ARGV[1])
+local lease_end = string.format('%.0f', now + tonumber(ARGV[5]))
 local record = redis.call('HMGET', KEYS[1], 'f', 's', 'i', 'a', 'u')
 if record[1] then
   if record[1] ~= ARGV[2] then
     return {'reused'}
   end
+  if record[2] == 'answered' then
+    return {'answered', record[3], record[4]}
+  end
+  if record[2] == 'asking' and record[3] == ARGV[3] then
+    -- The same beginning, of which the caller did not hear.
+    return {'new'}
+  end
+  local left = tonumber(record[5]) - now
+  if left > 0 then
+    return {'at-work', tostring(left)}
+  end
+  redis.call('HSET', KEYS[1], 'u', lease_end)
   if record[2] == 'asking' then
-    local left = tonumber(record[5]) - now
-    if left > 0 then
-      return {'asking', record[3], tostring(left)}
-    end
     return {'lost', record[3]}
   end
-  return {record[2], record[3], record[4]}
+  return {'heard', record[3], record[4]}
 end
 -- GCRA in microseconds: the rate evenly, and one second's worth at once.
 local emission = 1000000 / tonumber(ARGV[7])
@@ -26,7 +35,6 @@ if over > 0 then
   return {'limited', tostring(math.ceil(over / 1000))}
 end
 redis.call('SET', KEYS[2], string.format('%.3f', arrival + emission), 'PX', 5000)
-redis.call('HSET', KEYS[1], 'f', ARGV[2], 's', 'asking', 'i', ARGV[3], 'q', ARGV[4],
-  'u', string.format('%.0f', now + tonumber(ARGV[5])))
+redis.call('HSET', KEYS[1], 'f', ARGV[2], 's', 'asking', 'i', ARGV[3], 'q', ARGV[4], 'u', lease_end)
 redis.call('PEXPIRE', KEYS[1], ARGV[6])
 return {'new'}

@@ -3,12 +3,14 @@
 //! All keys share the hash tag `{v}`.
 //!
 //! * `{v}:verify:<tenant>:<request_id>`, a hash: `f` the fingerprint of the question, `s` the state, `i` the verification
-//!   id, `q` the sealed question, `a` the sealed answer, `u` until when (Unix ms) the asking process may take.
+//!   id, `q` the sealed question, `a` the sealed answer, `u` until when (Unix ms) the process at work has the lease.
 //!   States: `asking` (written *before* anybody is asked, so that a crash is known) → `heard` (the answer is kept) →
-//!   `answered` (and on record).
+//!   `answered` (and on record; no lease any more). Whoever finds a lease that is over takes the work over.
 //! * `{v}:subject:<tag>`, a list: the latest verifications of one person, by the keyed tag of the number; at most 128
 //!   entries `<verification id> <tenant> <request_id>`.
 //! * `{v}:rate:<tenant>`: when the tenant's next question is due, in microseconds.
+
+use std::time::Duration;
 
 use hongyan_chassis::LiveKeyring;
 use hongyan_domain::{Msisdn, RequestId, TenantId};
@@ -31,6 +33,7 @@ pub struct Store {
     settle: Script,
     recorded: Script,
     release: Script,
+    give_up: Script,
 }
 
 /// Why a record could not be read or written. No case shows what is in it.
@@ -87,10 +90,23 @@ pub struct Beginning {
     pub verification_id: Uuid,
     /// From [`Store::seal_question`].
     pub sealed_question: Vec<u8>,
-    /// Longer than asking can take: when it has passed without an answer, the asker is dead.
-    pub lease_ms: u64,
+    /// Longer than asking, or putting on record, can take: when it has passed, whoever was at work is dead.
+    pub lease: Duration,
     /// The tenant's questions a second.
     pub per_second: u32,
+}
+
+/// An answer to keep.
+#[derive(Debug, Clone, Copy)]
+pub struct Settlement<'a> {
+    /// Of the verification.
+    pub verification_id: Uuid,
+    /// Whom it is about.
+    pub phone: &'a Msisdn,
+    /// What was heard.
+    pub answer: &'a VerifyIdentityResponse,
+    /// To put it on record.
+    pub lease: Duration,
 }
 
 /// What stands under a request id now.
@@ -105,14 +121,14 @@ pub enum Begun {
     },
     /// The id stands for another question.
     Reused,
-    /// Somebody is asking just now.
-    Asking {
+    /// Somebody is at work on it just now.
+    AtWork {
         /// Milliseconds until that somebody counts as dead.
         left_ms: u64,
     },
-    /// Whoever asked died before the answer came: the question may have been charged.
+    /// Whoever asked died before the answer came: the question may have been charged. It is ours to say so.
     Lost(Uuid),
-    /// The answer is known but not certainly on record.
+    /// The answer is known but not certainly on record. It is ours to put it there.
     Heard(Uuid, Box<VerifyIdentityResponse>),
     /// The answer is known and on record.
     Answered(Box<VerifyIdentityResponse>),
@@ -128,6 +144,7 @@ impl Store {
             settle: Script::new("verify-settle", &[include_str!("settle.lua")]),
             recorded: Script::new("verify-recorded", &[include_str!("recorded.lua")]),
             release: Script::new("verify-release", &[include_str!("release.lua")]),
+            give_up: Script::new("verify-give-up", &[include_str!("give_up.lua")]),
         }
     }
 
@@ -147,7 +164,7 @@ impl Store {
             .arg(beginning.fingerprint.to_string())
             .arg(beginning.verification_id.to_string())
             .arg(beginning.sealed_question.as_slice())
-            .arg(beginning.lease_ms)
+            .arg(millis(beginning.lease))
             .arg(TTL_MS)
             .arg(beginning.per_second)
             .run(&mut self.redis.shared())
@@ -163,22 +180,24 @@ impl Store {
     pub async fn settle(
         &self,
         key: Key<'_>,
-        phone: &Msisdn,
-        verification_id: Uuid,
-        answer: &VerifyIdentityResponse,
+        settlement: &Settlement<'_>,
+        now_ms: u64,
     ) -> Result<Begun, StoreError> {
         let keyring = self.keyring.current();
-        let sealed = keyring.seal(CONTEXT, &answer.encode_to_vec())?;
+        let id = settlement.verification_id;
+        let sealed = keyring.seal(CONTEXT, &settlement.answer.encode_to_vec())?;
         let parts: Vec<Vec<u8>> = self
             .settle
             .prepare()
             .key(key.record())
-            .key(subject_key(&keyring.tag(SUBJECT, &phone.e164())))
-            .arg(verification_id.to_string())
+            .key(subject_key(&keyring.tag(SUBJECT, &settlement.phone.e164())))
+            .arg(id.to_string())
             .arg(sealed)
-            .arg(format!("{verification_id} {} {}", key.tenant, key.request_id))
+            .arg(format!("{id} {} {}", key.tenant, key.request_id))
             .arg(TTL_MS)
             .arg(MOST_OF_A_SUBJECT)
+            .arg(now_ms)
+            .arg(millis(settlement.lease))
             .run(&mut self.redis.shared())
             .await?;
         self.redis.confirm_replicated().await?;
@@ -199,6 +218,17 @@ impl Store {
     /// Forgets a verification that surely asked nobody, so that its request id can be used again.
     pub async fn release(&self, key: Key<'_>, verification_id: Uuid) -> Result<(), StoreError> {
         self.release
+            .prepare()
+            .key(key.record())
+            .arg(verification_id.to_string())
+            .run::<i64>(&mut self.redis.shared())
+            .await?;
+        Ok(())
+    }
+
+    /// Gives the lease up, so that the next one under the id takes the work over at once.
+    pub async fn give_up(&self, key: Key<'_>, verification_id: Uuid) -> Result<(), StoreError> {
+        self.give_up
             .prepare()
             .key(key.record())
             .arg(verification_id.to_string())
@@ -230,7 +260,7 @@ impl Store {
             "new" => Ok(Begun::New),
             "limited" => Ok(Begun::Limited { wait_ms: number(1)? }),
             "reused" => Ok(Begun::Reused),
-            "asking" => Ok(Begun::Asking { left_ms: number(2)? }),
+            "at-work" => Ok(Begun::AtWork { left_ms: number(1)? }),
             "lost" => Ok(Begun::Lost(id()?)),
             "heard" => Ok(Begun::Heard(id()?, self.open(parts)?)),
             "answered" => Ok(Begun::Answered(self.open(parts)?)),
@@ -244,6 +274,10 @@ impl Store {
         let opened = self.keyring.current().open(CONTEXT, sealed)?;
         Ok(Box::new(VerifyIdentityResponse::decode(opened.as_slice())?))
     }
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
 fn subject_key(tag: &Tag) -> String {

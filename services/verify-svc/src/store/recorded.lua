@@ -3,6 +3,7 @@
 local record = redis.call('HMGET', KEYS[1], 's', 'i')
 if record[1] == 'heard' and record[2] == ARGV[1] then
   redis.call('HSET', KEYS[1], 's', 'answered')
+  redis.call('HDEL', KEYS[1], 'u')
   return 1
 end
 return 0

@@ -11,12 +11,19 @@ use tokio::{sync::Semaphore, time::timeout_at};
 use uuid::Uuid;
 
 use super::{
-    Adapter, Attempt, HttpAdapter, UpstreamSettings, UpstreamsSettings,
+    Adapter, Attempt, HttpAdapter, NO_API_KEY, UpstreamSettings, UpstreamsSettings,
     breaker::Breaker,
     codes::{Meaning, ResultCodes},
     http::AdapterError,
 };
 use crate::question::Question;
+
+/// Left alone.
+const BREAKER_OPEN: &str = "BREAKER_OPEN";
+/// Too many questions are out already.
+const NO_PLACE: &str = "NO_PLACE";
+/// The deadline passed before it was this upstream's turn.
+const NO_TIME: &str = "NO_TIME";
 
 /// Asks the upstreams.
 pub struct Asker {
@@ -57,8 +64,10 @@ pub struct Heard {
 pub enum Unheard {
     /// The settings name no upstream for this carrier.
     NoUpstream,
-    /// Those that there are could not be reached.
+    /// Those that there are could not be reached, or are left alone because they do not answer.
     Unreachable,
+    /// Those that there are had no room for another question in time.
+    Busy,
 }
 
 impl Asker {
@@ -99,12 +108,13 @@ impl Asker {
         let deadline = tokio::time::Instant::now() + self.deadline;
         let mut notes: Vec<String> = Vec::new();
         let mut last: Option<Heard> = None;
-        let mut anybody = false;
+        let (mut anybody, mut busy) = (false, false);
         for upstream in self.upstreams.iter().filter(|upstream| upstream.serves(carrier)) {
             anybody = true;
             let attempt = upstream
                 .ask(question, verification_id, deadline, self.now_ms())
                 .await;
+            busy |= matches!(attempt, Attempt::NotSent(NO_PLACE | NO_TIME));
             let judged = upstream.judge(attempt, self.now_ms());
             notes.push(format!(
                 "{}:{}:{}",
@@ -141,6 +151,7 @@ impl Asker {
                 attempts: notes.join(" "),
                 ..heard
             }),
+            None if busy => Err(Unheard::Busy),
             None if anybody => Err(Unheard::Unreachable),
             None => Err(Unheard::NoUpstream),
         }
@@ -213,13 +224,13 @@ impl Upstream {
         now_ms: u64,
     ) -> Attempt {
         if !self.with_breaker(|breaker| breaker.admits(now_ms)) {
-            return Attempt::NotSent("BREAKER_OPEN");
+            return Attempt::NotSent(BREAKER_OPEN);
         }
         let Ok(Ok(_place)) = timeout_at(deadline, self.places.acquire()).await else {
-            return Attempt::NotSent("NO_PLACE");
+            return Attempt::NotSent(NO_PLACE);
         };
         if tokio::time::Instant::now() >= deadline {
-            return Attempt::NotSent("NO_TIME");
+            return Attempt::NotSent(NO_TIME);
         }
         let begun = Instant::now();
         let attempt = timeout_at(deadline, self.adapter.ask(question, verification_id))
@@ -237,7 +248,7 @@ impl Upstream {
     fn judge(&self, attempt: Attempt, now_ms: u64) -> Judged {
         let (failed, judged) = match attempt {
             // Nothing was learned about the upstream itself.
-            Attempt::NotSent(reason @ ("BREAKER_OPEN" | "NO_PLACE" | "NO_TIME" | "NO_API_KEY")) => {
+            Attempt::NotSent(reason @ (BREAKER_OPEN | NO_PLACE | NO_TIME | NO_API_KEY)) => {
                 (None, Judged::NotSent(reason))
             }
             Attempt::NotSent(reason) => (Some(true), Judged::NotSent(reason)),

@@ -255,10 +255,7 @@ async fn no_more_questions_at_once_than_allowed() {
     let heard = futures_util::future::join_all(all).await;
     assert_eq!(script.asked(), 2);
     assert_eq!(
-        heard
-            .iter()
-            .filter(|heard| **heard == Err(Unheard::Unreachable))
-            .count(),
+        heard.iter().filter(|heard| **heard == Err(Unheard::Busy)).count(),
         3
     );
 }

@@ -22,7 +22,7 @@ use serde::{Deserialize, Serialize};
 use tracing::{Instrument as _, Span, field::Empty};
 use uuid::Uuid;
 
-use super::{Adapter, Asking, Attempt, Reply, UpstreamSettings, codes};
+use super::{Adapter, Asking, Attempt, NO_API_KEY, Reply, UpstreamSettings, codes};
 use crate::question::Question;
 
 /// A larger answer makes no sense: 64 KiB.
@@ -160,7 +160,7 @@ impl HttpAdapter {
                     upstream = self.settings.name,
                     "the upstream's API key file cannot be used"
                 );
-                return Attempt::NotSent("NO_API_KEY");
+                return Attempt::NotSent(NO_API_KEY);
             };
             headers.insert(API_KEY, key);
         }

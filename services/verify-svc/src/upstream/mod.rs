@@ -18,6 +18,9 @@ pub use asker::{Asker, Heard, Unheard};
 pub use http::HttpAdapter;
 pub use settings::{UpstreamSettings, UpstreamsSettings};
 
+/// The adapter's own secret cannot be read: no fault of the upstream.
+const NO_API_KEY: &str = "NO_API_KEY";
+
 /// One attempt to ask one upstream.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Attempt {
