@@ -86,8 +86,49 @@ fn shape<T: DeserializeOwned>(file: &'static str, text: &str, errors: &mut Vec<C
         Ok(value) => Some(value),
         Err(error) => {
             let line = error.location().map_or(0, |location| location.line());
-            errors.push(CatalogError::new(Place { file, line }, error.to_string()));
+            errors.push(CatalogError::new(
+                Place { file, line },
+                without_numbers(&error.to_string()),
+            ));
             None
         }
+    }
+}
+
+/// The parser quotes what stands at the wrong place, and that may be a subscriber's number.
+fn without_numbers(reason: &str) -> String {
+    const MOST_DIGITS: usize = 6;
+    let mut shown = String::with_capacity(reason.len());
+    let mut digits = String::new();
+    for c in reason.chars().chain(std::iter::once('\n')) {
+        if c.is_numeric() {
+            digits.push(c);
+            continue;
+        }
+        if digits.chars().count() > MOST_DIGITS {
+            shown.push('…');
+        } else {
+            shown.push_str(&digits);
+        }
+        digits.clear();
+        shown.push(c);
+    }
+    shown.pop();
+    // One mistake is one line of the log.
+    shown.replace(['\n', '\r'], " ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::without_numbers;
+
+    #[test]
+    fn long_runs_of_digits_are_not_repeated() {
+        assert_eq!(
+            without_numbers("line 12: 13800138000 and １３８００１３８０００ but 123456"),
+            "line 12: … and … but 123456"
+        );
+        assert_eq!(without_numbers("two\nlines 13800138000"), "two lines …");
+        assert_eq!(without_numbers(""), "");
     }
 }

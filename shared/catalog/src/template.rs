@@ -167,6 +167,8 @@ impl fmt::Display for TemplateError {
 mod tests {
     use std::collections::HashMap;
 
+    use proptest::prelude::*;
+
     use super::{Template, TemplateError};
 
     fn values(pairs: &[(&str, &str)]) -> HashMap<String, String> {
@@ -220,6 +222,23 @@ mod tests {
         ] {
             let reason = Template::parse(text, None).expect_err(text);
             assert!(reason.contains(part), "{text}: {reason}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_text_of_its_own_braces_says_itself(text in "[^{}]{0,40}") {
+            let doubled = format!("{{{{{text}}}}}");
+            let template = Template::parse(&doubled, None).unwrap();
+            prop_assert_eq!(template.fill(&HashMap::new()).unwrap(), format!("{{{text}}}"));
+        }
+
+        #[test]
+        fn what_parses_fills_with_its_own_parameters(text in "[a-c{} ]{0,24}") {
+            if let Ok(template) = Template::parse(&text, None) {
+                let values = template.parameters().map(|name| (name.to_owned(), "x".to_owned())).collect();
+                prop_assert!(template.fill(&values).is_ok());
+            }
         }
     }
 }

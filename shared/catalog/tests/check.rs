@@ -5,6 +5,7 @@ use std::{fmt::Write as _, fs, path::Path, time::Duration};
 
 use hongyan_catalog::{Catalog, CmppVersion, Protocol};
 use hongyan_domain::{Carrier, LinkName, MessageClass, Msisdn, TenantId};
+use proptest::prelude::*;
 
 const TENANTS: &str = "\
 tenants:
@@ -352,6 +353,15 @@ fn a_subscribers_number_is_in_no_reason() {
     let errors = load(TENANTS, LINKS, &routes).unwrap_err();
     assert_eq!(errors.len(), 4);
     assert!(errors.iter().all(|error| !error.contains("138")), "{errors:#?}");
+    for entry in [
+        "13800138000",
+        "'13800138000'",
+        "{number: {a: 13800138000}, carrier: x}",
+        "{13800138000: x}",
+    ] {
+        let errors = load(TENANTS, LINKS, &format!("{ROUTES}ported: [{entry}]\n")).unwrap_err();
+        assert!(errors.iter().all(|error| !error.contains("138")), "{errors:#?}");
+    }
 }
 
 #[test]
@@ -364,4 +374,19 @@ fn a_full_table_of_ported_numbers_loads() {
     let catalog = load(TENANTS, LINKS, &routes).unwrap();
     let number = Msisdn::parse("13800099999").unwrap();
     assert_eq!(catalog.carrier_of(&number), Some(Carrier::ChinaUnicom));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(200))]
+
+    /// Whatever happens to a file on its way: it loads or it is refused with places, and never ends the process.
+    #[test]
+    fn a_damaged_file_is_refused_and_nothing_worse(at in 0_usize..400, cut in 0_usize..20, put in "[\\PC\n]{0,6}") {
+        let floor = |at: usize| (0..=at.min(TENANTS.len())).rev().find(|at| TENANTS.is_char_boundary(*at)).unwrap_or(0);
+        let (from, to) = (floor(at), floor(at + cut));
+        let damaged = format!("{}{put}{}", &TENANTS[..from], &TENANTS[to..]);
+        if let Err(errors) = load(&damaged, LINKS, ROUTES) {
+            prop_assert!(!errors.is_empty() && errors.iter().all(|error| error.starts_with("tenants.yaml")));
+        }
+    }
 }

@@ -32,16 +32,18 @@ impl Verifier {
     pub(super) async fn finish(&self, work: Work, step: Step) -> Result<VerifyIdentityResponse, Problem> {
         let (tell, told) = oneshot::channel();
         let this = self.clone();
+        let span = Span::current();
         let task = async move {
-            let result = this.end(&work, step).await;
+            let result = this.end(&work, step).instrument(span).await;
             let is_recorded = result.is_ok();
             // A caller that went away comes again under the same id.
             let _ = tell.send(result);
+            // No part of the answer's story any more.
             if is_recorded {
                 this.note_recorded(&work).await;
             }
         };
-        self.inner.parts.at_work.spawn(task.instrument(Span::current()));
+        self.inner.parts.at_work.spawn(task);
         told.await.unwrap_or_else(|gone| Err(Problem::internal(&gone)))
     }
 
