@@ -305,7 +305,7 @@ fn actions_beyond_the_limit_are_counted_together() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(48))]
+    #![proptest_config(ProptestConfig::with_cases(24))]
 
     /// Any conditions, either way, any page size, any batches while indexing: the same as reading everything.
     #[test]
