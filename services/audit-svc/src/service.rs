@@ -12,7 +12,7 @@ use crate::{
     index::{Follower, Index},
     log::{Cut, LogError},
     own,
-    record::{self, Placed, Record, Stopped, now_unix_ms},
+    record::{self, Placed, Record, now_unix_ms},
     rpc::{AuditRpc, GAP_AGE_MS},
     settings::Settings,
     stream::{self, StreamSink},
@@ -103,10 +103,13 @@ async fn watch_record(
         // Appends of calls in flight are answered until here.
         () = calls_ended.cancelled() => Ok(()),
         ended = ended => {
+            if let Ok(Ok(())) = ended {
+                // Every handle is gone: the process is ending. Were it not, a task that ends is death enough.
+                return Ok(());
+            }
             appends.down("the disk refused a write");
             match ended {
-                Ok(Ok(())) => Err(Stopped.into()),
-                Ok(Err(error)) => Err(error.into()),
+                Ok(end) => Ok(end?),
                 Err(_) => Err("the writing thread panicked".into()),
             }
         }
