@@ -43,6 +43,8 @@ pub struct Answers {
     pub accepted: BTreeMap<String, SendMessageResponse>,
     /// By request id.
     pub refused: BTreeMap<String, Problem>,
+    /// Streams that it took.
+    pub rounds: u32,
 }
 
 /// Sends all items through streams, again with the same ids wherever no answer came or the answer said that the service
@@ -72,6 +74,7 @@ pub async fn send_all(client: &Client, items: &[SendMessageRequest], limit: Dura
                 items.len()
             );
         }
+        answers.rounds += 1;
         if let Err(error) = send_once(client.dispatch()?, open, &mut answers).await {
             last_error = Some(error);
         }

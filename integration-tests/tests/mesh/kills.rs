@@ -1,7 +1,7 @@
 //! kill -9 of each process in turn, with a thousand messages on their way: after the restart everything accepted comes
 //! to an end, and what callers were told, what the carrier took and what the record holds agree.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use hongyan_integration_tests::harness::{
     history::Disagreement,
@@ -99,6 +99,21 @@ async fn strike(blow: Blow) {
     let accepted = ids(&answers);
     watcher.wait_for(&accepted, LIMIT).await.unwrap();
     let disagreements = settled(&caller, &operator, &gateways, &sent, &answers, &watcher).await;
+    let mut fates: BTreeMap<String, usize> = BTreeMap::new();
+    for receipt in watcher.receipts() {
+        let again = if receipt.possible_duplicate {
+            ", perhaps twice"
+        } else {
+            ""
+        };
+        let fate = judge::status_word(receipt.status.map_or(0, |status| status.status));
+        *fates.entry(format!("{fate}{again}")).or_default() += 1;
+    }
+    println!(
+        "{} messages, {} streams broken off, {fates:?}",
+        accepted.len(),
+        answers.rounds - 1
+    );
     assert!(
         disagreements.is_empty(),
         "{} disagreements: {disagreements:#?}",
@@ -131,6 +146,16 @@ async fn settled(
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn dispatch_dies_while_it_accepts() {
+    strike(Blow {
+        victims: &["sms-dispatch-svc"],
+        redis: false,
+        after: 1,
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn dispatch_dies() {
     strike(Blow {
         victims: &["sms-dispatch-svc"],
@@ -146,6 +171,17 @@ async fn the_carrier_link_dies() {
         victims: &["carrier-link-svc"],
         redis: false,
         after: 200,
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_carrier_link_dies_among_notices() {
+    // One-time codes go first: by now only what may be sent again is on its way.
+    strike(Blow {
+        victims: &["carrier-link-svc"],
+        redis: false,
+        after: 600,
     })
     .await;
 }

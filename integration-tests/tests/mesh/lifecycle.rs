@@ -63,7 +63,7 @@ async fn a_service_tells_prometheus_and_logs_in_json() {
 #[tokio::test]
 async fn on_sigterm_a_service_is_not_ready_drains_and_ends_with_status_0() {
     let mut mesh = OwnMesh::with(|options| {
-        options.set("sms-dispatch-svc", "drain.notice_ms", "3000");
+        options.set("sms-dispatch-svc", "drain.notice_ms", "8000");
     })
     .await;
     let client = mesh.client(INSURER).await.unwrap();

@@ -214,7 +214,11 @@ async fn nobody_sends_in_anothers_name() {
 /// Stream entries that nobody of the mesh wrote: they go to the dead letters, and the work behind them goes on.
 #[tokio::test]
 async fn wrong_stream_entries_are_put_aside() {
-    let mut mesh = OwnMesh::start().await;
+    let mut mesh = OwnMesh::with(|options| {
+        // What cannot be opened is tried five times, in case that its key is on its way.
+        options.set("carrier-link-svc", "link.lease_ms", "1000");
+    })
+    .await;
     let mut redis = mesh.redis().connection().await.unwrap();
     for stream in [
         "{p0}:out:cmcc-a:notice",
