@@ -8,7 +8,8 @@
 {{- $name := .component.name }}
 metadata:
   labels:
-    {{- include "hongyan.componentLabels" (dict "root" $root "name" $name) | nindent 4 }}
+    {{- include "hongyan.componentSelector" (dict "root" $root "name" $name) | nindent 4 }}
+    app.kubernetes.io/part-of: hongyan
     {{- with $pod.labels }}
     {{- toYaml . | nindent 4 }}
     {{- end }}
