@@ -10,7 +10,10 @@ use anyhow::{Context as _, Result, ensure};
 
 use super::screen::Screen;
 use crate::harness::{
-    mesh::{Home, Mesh, MeshOptions},
+    mesh::{
+        Home, Mesh, MeshOptions,
+        people::{BALANCES, PEOPLE},
+    },
     running::RunningMesh,
 };
 
@@ -91,7 +94,22 @@ async fn start(screen: &mut Screen, home: &Path) -> Result<()> {
         ));
     }
     screen.say(format!("Logs, settings and data: {}", running.root.display()));
-    screen.say(format!("The operator's hand: {}", cli.command_line()));
+    let cli = cli.command_line();
+    let gateway = mesh.world.gateways[0];
+    let (card, _) = BALANCES[0];
+    let phone = PEOPLE[0].phone;
+    screen.say("");
+    screen.say("To try:");
+    screen.say(format!("{cli} status"));
+    screen.say(format!(
+        "{cli} send --tenant xinghe-life --class notice --phone {phone} --text 您好 --wait 10"
+    ));
+    screen.say(format!("curl 'http://{gateway}/texts?number={phone}'"));
+    screen.say(format!(
+        "curl -H 'content-type: application/json' http://{gateway}/uplink \
+         -d '{{\"from\":\"{phone}\",\"to\":\"1069812333\",\"text\":\"SBYE#{card}\"}}'"
+    ));
+    screen.say("");
     screen.check(
         format!(
             "{} processes run; `make down` stops just these",

@@ -66,6 +66,7 @@ fn messages() -> Vec<SendMessageRequest> {
         .collect()
 }
 
+#[allow(clippy::print_stdout, reason = "what a kill did is worth seeing")]
 async fn strike(blow: Blow) {
     let mut mesh = start().await;
     let caller = mesh.client(INSURER).await.unwrap();
