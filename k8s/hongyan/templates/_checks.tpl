@@ -30,9 +30,13 @@
 {{- $wrong = append $wrong "identity.volume must be set where identity.source is volume" }}
 {{- end }}
 {{- range $key, $component := include "hongyan.enabled" . | fromYaml }}
-{{- $drain := (include "hongyan.givenSettings" (dict "root" $ "key" $key) | fromYaml).drain }}
-{{- if ge (int64 $drain.notice_ms) (int64 $drain.timeout_ms) }}
+{{- $given := include "hongyan.givenSettings" (dict "root" $ "key" $key) | fromYaml }}
+{{- if ge (int64 $given.drain.notice_ms) (int64 $given.drain.timeout_ms) }}
 {{- $wrong = append $wrong (printf "%s: settings.drain.notice_ms must be shorter than settings.drain.timeout_ms" $key) }}
+{{- end }}
+{{- $grpc := default dict $given.grpc }}
+{{- if gt (int64 (default 10000 $grpc.default_deadline_ms)) (int64 (default 60000 $grpc.max_deadline_ms)) }}
+{{- $wrong = append $wrong (printf "%s: settings.grpc.default_deadline_ms must not be longer than settings.grpc.max_deadline_ms" $key) }}
 {{- end }}
 {{- $autoscaling := get (get $.Values $key) "autoscaling" }}
 {{- if and $autoscaling (gt (int64 $autoscaling.minReplicas) (int64 $autoscaling.maxReplicas)) }}
@@ -41,7 +45,7 @@
 {{- end }}
 {{- $wrong = concat $wrong (include "hongyan.catalogMistakes" . | fromYamlArray) }}
 {{- if $wrong }}
-{{- printf "\n\nThe values are not complete:\n  - %s\n" (join "\n  - " $wrong) | fail }}
+{{- printf "\n\nThe values do not fit:\n  - %s\n" (join "\n  - " $wrong) | fail }}
 {{- end }}
 {{- end }}
 
