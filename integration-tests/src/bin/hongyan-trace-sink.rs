@@ -17,7 +17,7 @@ struct Options {
     /// Where exporters send spans.
     #[arg(long, default_value = "127.0.0.1:4317")]
     otlp: SocketAddr,
-    /// Where to ask: /traces, /traces/<id>, /traces/<id>?format=json, /spans.
+    /// Where to ask: `/traces`, `/traces/<id>`, `/traces/<id>?format=json`, `/spans`.
     #[arg(long, default_value = "127.0.0.1:4318")]
     http: SocketAddr,
     /// Spans kept; the oldest traces go first.

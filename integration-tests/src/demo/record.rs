@@ -1,6 +1,10 @@
 //! The steps that look at what the mesh knows and wrote, and the end.
 
-use std::{collections::BTreeSet, time::Duration};
+use std::{
+    cell::Cell,
+    collections::BTreeSet,
+    time::{Duration, Instant},
+};
 
 use anyhow::{Context as _, Result, ensure};
 use hongyan_proto::audit::v1::{GetHeadRequest, GetHeadResponse};
@@ -18,6 +22,7 @@ use crate::harness::{
 };
 
 const TRACE_LIMIT: Duration = Duration::from_secs(30);
+const TRACE_QUIET: Duration = Duration::from_secs(2);
 const RECORD_LIMIT: Duration = Duration::from_secs(30);
 
 pub(super) async fn timeline(screen: &mut Screen, cast: &Cast) -> Result<()> {
@@ -63,7 +68,12 @@ pub(super) async fn traces(screen: &mut Screen, cast: &Cast) -> Result<()> {
         &sign_up,
     )
     .await?;
-    let answer = ["carrier-link-svc", "uplink-router-svc", "sms-dispatch-svc"];
+    let answer = [
+        "carrier-link-svc",
+        "uplink-router-svc",
+        "sms-dispatch-svc",
+        "audit-svc",
+    ];
     let trace = cast
         .answer_trace
         .as_deref()
@@ -73,19 +83,25 @@ pub(super) async fn traces(screen: &mut Screen, cast: &Cast) -> Result<()> {
 
 async fn one_trace(screen: &mut Screen, cast: &Cast, what: &str, id: &str, expected: &[&str]) -> Result<()> {
     let url = format!("http://{}/traces/{id}", cast.mesh.world.traces);
-    // Spans are exported in batches, some seconds after they end.
+    // Spans are exported in batches, seconds after they end: the picture is whole when every service has told its part
+    // and nothing came for a while.
+    let last_change = Cell::new((0, Instant::now()));
     let complete = wait::until_ok(&format!("all spans of {what}"), TRACE_LIMIT, || async {
         let spans: Vec<SpanOfTrace> = reqwest::get(format!("{url}?format=json"))
             .await?
             .error_for_status()?
             .json()
             .await?;
+        if last_change.get().0 != spans.len() {
+            last_change.set((spans.len(), Instant::now()));
+        }
         let services: BTreeSet<String> = spans.into_iter().map(|span| span.service).collect();
         let missing: Vec<&&str> = expected
             .iter()
             .filter(|name| !services.contains(**name))
             .collect();
         ensure!(missing.is_empty(), "no span of {missing:?}");
+        ensure!(last_change.get().1.elapsed() >= TRACE_QUIET, "spans still come");
         Ok(services)
     })
     .await;

@@ -40,9 +40,9 @@ async fn questions_are_answered_charged_and_counted() {
         )
     );
     ask(&upstream, "", "李四").await;
-    let stats = upstream.stats();
-    assert_eq!((stats.asked, stats.charged, stats.repeated), (2, 2, 1));
-    assert_eq!((stats.codes["0"], stats.codes["2"]), (1, 1));
+    let counts = upstream.stats();
+    assert_eq!((counts.asked, counts.charged, counts.repeated), (2, 2, 1));
+    assert_eq!((counts.codes["0"], counts.codes["2"]), (1, 1));
     assert_eq!(upstream.asked_about("13800138000"), 2);
     upstream.stop().await;
 }
