@@ -7,7 +7,7 @@ use std::sync::LazyLock;
 
 use bytes::Bytes;
 use hongyan_domain::{MessageId, Msisdn, Partition, Partitions, TenantId};
-use hongyan_queue::{Batch, QueueError, Redis, Script, keys as shared, lua};
+use hongyan_queue::{Batch, Call, QueueError, Redis, Script, keys as shared, lua};
 use redis::Value;
 
 pub use accept::{Accepted, Draft};
@@ -20,6 +20,12 @@ use crate::{
 
 static OPT_OUT: LazyLock<Script> =
     LazyLock::new(|| Script::new("opt-out", &[lua::AUDIT, include_str!("lua/opt_out.lua")]));
+
+/// So many scripts share the connection that everybody uses.
+const FEW: usize = 16;
+
+/// The most scripts of one commit: a few milliseconds in which Redis serves nobody else.
+const COMMIT: usize = 128;
 
 /// Access to the messages. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -73,6 +79,24 @@ impl Store {
     /// Where a number's state lives.
     pub fn partition_of(&self, number: &Msisdn) -> Partition {
         self.redis.partitions().of(number)
+    }
+
+    /// Runs scripts in order. A few travel on the shared connection; many go as long commits on a connection of the pool,
+    /// so that Redis syncs once for all of them, and a one-time code that comes by itself never waits behind their octets.
+    async fn run<'s>(
+        &self,
+        calls: impl Iterator<Item = Call<'s>>,
+    ) -> Result<Vec<Result<Value, QueueError>>, QueueError> {
+        let calls: Vec<Call<'s>> = calls.collect();
+        if calls.len() <= FEW {
+            return batch(&calls).run(&mut self.redis.shared()).await;
+        }
+        let mut connection = self.redis.pooled().await?;
+        let mut answers = Vec::with_capacity(calls.len());
+        for commit in calls.chunks(COMMIT) {
+            answers.extend(batch(commit).in_one_commit().run(&mut connection).await?);
+        }
+        Ok(answers)
     }
 
     /// Reads messages, in one write; `None` where there is none of that id.
@@ -161,6 +185,14 @@ impl Store {
         self.redis.confirm_replicated().await?;
         Ok(changed)
     }
+}
+
+fn batch<'s>(calls: &[Call<'s>]) -> Batch<'s> {
+    let mut batch = Batch::new();
+    for call in calls {
+        batch.push(call);
+    }
+    batch
 }
 
 /// The octets of a script's answer.

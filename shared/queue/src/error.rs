@@ -105,6 +105,8 @@ impl QueueError {
                     | ServerErrorKind::ClusterDown
                     | ServerErrorKind::MasterDown
                     | ServerErrorKind::ReadOnly
+                    // A step was refused while it was queued, so none was executed.
+                    | ServerErrorKind::ExecAbort
             )
         ) || matches!(code, "OOM" | "MISCONF" | "NOREPLICAS" | "BUSY");
         if is_state {

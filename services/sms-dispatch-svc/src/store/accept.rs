@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 
 use bytes::Bytes;
 use hongyan_domain::{LinkName, MessageClass, MessageId, RequestId, TenantId};
-use hongyan_queue::{Batch, Call, QueueError, Script, keys as shared, lua};
+use hongyan_queue::{Call, QueueError, Script, keys as shared, lua};
 use hongyan_throttle::lua::WINDOWS;
 use redis::Value;
 
@@ -113,15 +113,11 @@ impl Draft {
 }
 
 impl Store {
-    /// Accepts or refuses each draft, in order and in one write. `Ok` for a draft means that Redis has it on disk, and on
+    /// Accepts or refuses each draft, in order. `Ok` for a draft means that Redis has it on disk, and on
     /// as many replicas as the settings ask for. The outer error means that nothing is known of any of them: the same
     /// request ids may be sent again.
     pub async fn accept(&self, drafts: &[Draft]) -> Result<Vec<Result<Accepted, QueueError>>, QueueError> {
-        let mut batch = Batch::new();
-        for draft in drafts {
-            batch.push(&draft.call());
-        }
-        let answers = batch.run(&mut self.redis.shared()).await?;
+        let answers = self.run(drafts.iter().map(Draft::call)).await?;
         self.redis.confirm_replicated().await?;
         Ok(answers.into_iter().map(|answer| read(answer?)).collect())
     }

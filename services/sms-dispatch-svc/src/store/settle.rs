@@ -3,7 +3,9 @@
 use std::sync::LazyLock;
 
 use hongyan_domain::{MessageId, TenantId};
-use hongyan_queue::{Batch, Call, QueueError, Script, StreamId, feed, keys as shared, lua};
+use hongyan_queue::{Call, QueueError, Script, StreamId, feed, keys as shared, lua};
+
+use redis::Value;
 
 use super::Store;
 use crate::{keys, worker::GROUP};
@@ -96,17 +98,17 @@ impl Change {
 }
 
 impl Store {
-    /// Makes each change where its version still stands, in one write.
+    /// Makes each change where its version still stands, in order.
     pub async fn settle(&self, changes: &[Change]) -> Result<Vec<Result<Settled, QueueError>>, QueueError> {
-        let mut batch = Batch::new();
-        for change in changes {
-            batch.push(&change.call());
-        }
-        let answers = batch.run_as::<i64>(&mut self.redis.shared()).await?;
-        let read = |answer: Result<i64, QueueError>| match answer? {
-            1 => Ok(Settled::Done),
-            0 => Ok(Settled::Conflict),
-            _ => Ok(Settled::Gone),
+        let answers = self.run(changes.iter().map(Change::call)).await?;
+        let read = |answer: Result<Value, QueueError>| match answer? {
+            Value::Int(1) => Ok(Settled::Done),
+            Value::Int(0) => Ok(Settled::Conflict),
+            Value::Int(_) => Ok(Settled::Gone),
+            _ => Err(QueueError::Answer {
+                operation: "settle".to_owned(),
+                detail: "expected a number".to_owned(),
+            }),
         };
         Ok(answers.into_iter().map(read).collect())
     }
