@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use hongyan_catalog::{Catalog, LiveCatalog, Tenant, Window};
 use hongyan_chassis::{LiveKeyring, Problem};
-use hongyan_domain::{MessageClass, MessageId, Msisdn};
+use hongyan_domain::{MessageId, Msisdn};
 use hongyan_envelope::{Keyring, SUBJECT};
 use hongyan_proto::{
     carrier::v1::OutboundMessage,
@@ -245,9 +245,4 @@ fn seal(
 fn windows(windows: &[Window]) -> String {
     let one = |window: &Window| format!("{}:{}", window.max, window.period_ms());
     windows.iter().map(one).collect::<Vec<_>>().join(",")
-}
-
-/// The classes whose name is a label.
-pub fn class_name(class: i32) -> &'static str {
-    class_of(class).map_or("none", MessageClass::as_str)
 }

@@ -50,6 +50,9 @@
 //!
 //! With more than one partition a `request_id` is unique within the partition of the recipient's number: the same id with
 //! *another* number may be a second message in place of a refusal. A repetition of the same request is always found.
+//!
+//! A repetition is checked like any request before its first answer is looked up: where the catalog has changed so that the
+//! request is no longer right (its template is gone), it is refused, although the message was accepted.
 
 pub mod acceptor;
 pub mod audit;

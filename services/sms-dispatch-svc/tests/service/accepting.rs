@@ -61,6 +61,30 @@ async fn an_accepted_message_is_queued_sealed_shown_and_on_record_in_the_callers
         "a span of its own"
     );
 
+    for (key, kept_ms) in [
+        ("{p0}:idem:shebao:r-1".to_owned(), 86_400_000),
+        (
+            format!(
+                "{{p0}}:thr:shebao:otp:{}",
+                keyring().tag("subject", "+8613800138000").short()
+            ),
+            86_400_000,
+        ),
+    ] {
+        let left_ms: i64 = ask(&house.redis, "PTTL", &[&key]).await;
+        assert!(
+            (kept_ms - 60_000..=kept_ms).contains(&left_ms),
+            "{key}: {left_ms}"
+        );
+    }
+    let open: i64 = ask(
+        &house.redis,
+        "PTTL",
+        &[&format!("{{p0}}:msg:{}", accepted.message_id)],
+    )
+    .await;
+    assert_eq!(open, -1, "an open message is kept");
+
     let shown = message(&mut client, &accepted.message_id).await;
     assert_eq!(shown.trace_id, TRACEPARENT[3..35]);
     assert_eq!(

@@ -1,20 +1,23 @@
 //! Messages of which nobody reports.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use hongyan_domain::Partition;
 use hongyan_proto::dispatch::v1::MessageStatus;
+use hongyan_queue::{Consumer, Group};
 use hongyan_sms_dispatch_svc::{
+    clock::now_unix_ms,
     lifecycle::{QUEUE_GRACE_MS, RECEIPT_WAIT_MS, note},
     settling::Open,
     store::{Settled, Store},
     sweeper::Sweeper,
+    worker::{GROUP, Worker},
 };
 
 use crate::{
     draft::draft,
     redis_server::{RedisServer, ask},
-    settling::submitted,
+    settling::{put, submitted},
 };
 
 const START: i64 = 1_700_000_000_000;
@@ -109,6 +112,53 @@ async fn a_submitted_message_waits_48_hours_for_its_receipt() {
         sweeper.sweep(p0(), i64::MAX).await,
         Ok(0),
         "final messages have no deadline"
+    );
+}
+
+#[tokio::test]
+async fn reports_that_wait_are_older_news_than_a_deadline() {
+    let server = RedisServer::start();
+    let redis = server.connect().await;
+    let store = Store::new(redis.clone());
+    let now = now_unix_ms();
+    let some = draft(1, "tag", now);
+    let id = some.id.to_string();
+    store.accept(&[some]).await.unwrap();
+    let stream = hongyan_queue::keys::receipts(p0());
+    let group = Group::join(&redis, [stream], GROUP, &Consumer::unique("dispatch"))
+        .await
+        .unwrap();
+    let sweeper = sweeper(&store);
+    assert_eq!(sweeper.oldest_report(p0(), now).await, Ok(None));
+    put(&redis, &[submitted(&id, 1)]).await;
+    let waiting = sweeper
+        .oldest_report(p0(), now + 9_000_000)
+        .await
+        .unwrap()
+        .unwrap();
+    assert!((now - 60_000..now + 60_000).contains(&waiting), "{waiting}");
+    let entries = group.read(10, 0).await.unwrap();
+    let taken = sweeper
+        .oldest_report(p0(), now + 9_000_000)
+        .await
+        .unwrap()
+        .unwrap();
+    assert_eq!(taken, waiting);
+    // Far behind the deadline by the wall, and yet not due: what is known ends with the report.
+    assert_eq!(sweeper.sweep(p0(), taken).await, Ok(0));
+    let worker = Worker::new(
+        store.clone(),
+        group,
+        Arc::from("actor"),
+        128,
+        Duration::from_mins(1),
+    );
+    worker.settle(&entries).await.unwrap();
+    assert_eq!(sweeper.oldest_report(p0(), now).await, Ok(None));
+    assert_eq!(
+        sweeper.sweep(p0(), now + 9_000_000).await,
+        Ok(0),
+        "submitted: it waits for its receipt"
     );
 }
 
