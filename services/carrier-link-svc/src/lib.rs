@@ -51,6 +51,9 @@ pub mod slot;
 pub mod slowdown;
 pub mod store;
 pub mod submit_pdu;
+#[cfg(test)]
+#[path = "../../../shared/queue/tests/support/mod.rs"]
+mod support;
 pub mod sweeper;
 #[cfg(test)]
 mod testing;

@@ -17,6 +17,19 @@ pub fn reserve(class: MessageClass, window: usize) -> usize {
     usize::from(waits && window > 1)
 }
 
+/// How many messages of a class, and of those before it, may be made ready at once, with `free` slots of the window left.
+///
+/// An intent that is long ahead of its submit counts as an uncertain submit if this process dies, and a one-time code
+/// would be given up for nothing: so only as many of them as can leave at once. For the others, one window more is made
+/// ready while the first is without answer, or each window would wait for the store.
+pub fn lookahead(class: MessageClass, window: usize, free: usize) -> usize {
+    if class == MessageClass::Otp {
+        free
+    } else {
+        window.saturating_sub(reserve(class, window)).max(1)
+    }
+}
+
 /// What was written down of a message's submits before they left.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Intent {
@@ -64,7 +77,7 @@ impl Intent {
 mod tests {
     use hongyan_domain::MessageClass::{self, Bulk, Notice, Otp, Reply};
 
-    use super::{Intent, Resume, reserve, sends_again};
+    use super::{Intent, Resume, lookahead, reserve, sends_again};
 
     #[test]
     fn only_a_one_time_code_is_never_sent_again() {
@@ -79,6 +92,22 @@ mod tests {
     fn a_slot_is_kept_from_those_who_can_wait() {
         assert_eq!(MessageClass::ALL.map(|class| reserve(class, 16)), [0, 0, 1, 1]);
         assert_eq!(MessageClass::ALL.map(|class| reserve(class, 1)), [0, 0, 0, 0]);
+    }
+
+    #[test]
+    fn a_code_is_made_ready_only_when_it_can_leave() {
+        assert_eq!(
+            MessageClass::ALL.map(|class| lookahead(class, 16, 3)),
+            [3, 16, 15, 15]
+        );
+        assert_eq!(
+            MessageClass::ALL.map(|class| lookahead(class, 16, 0)),
+            [0, 16, 15, 15]
+        );
+        assert_eq!(
+            MessageClass::ALL.map(|class| lookahead(class, 1, 0)),
+            [0, 1, 1, 1]
+        );
     }
 
     #[test]

@@ -31,7 +31,7 @@ use crate::{
     clock,
     lanes::Lanes,
     link::LinkShared,
-    policy::reserve,
+    policy::{lookahead, reserve},
     recorder::{Order, Recorded, Recorder},
     slowdown::Pause,
     store::{Job, Place, Reply},
@@ -213,7 +213,7 @@ impl Line {
                 MessageClass::ALL.map(|class| self.ready.len_up_to(class) + self.preparing_up_to(class));
             let admits = |class: MessageClass| {
                 let ahead = waiting[rank(class)];
-                ahead < soon && free > ahead + reserve(class, window)
+                ahead < soon && ahead < lookahead(class, window, free)
             };
             // What was throttled stands before what is new, within its class.
             let back = self.again.highest();

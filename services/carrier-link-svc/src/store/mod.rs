@@ -13,6 +13,7 @@
 //!
 //! Everything else that it writes belongs to others: `{p}:receipts`, `{p}:uplinks`, `{p}:audit`.
 
+mod call;
 mod job;
 mod keys;
 mod slots;
@@ -25,10 +26,13 @@ use hongyan_queue::{
 };
 use hongyan_throttle::Budget;
 
-pub use job::{Attempt, Collected, GROUP, Job, Left, PartJob, PartReply, Place, ReceiptReply, Reply};
+pub use job::{Attempt, Collected, Job, Left, PartJob, PartReply, Place, ReceiptReply, Reply};
 pub use keys::{link_of_parts, parts as parts_key};
 
 use crate::policy::Intent;
+
+/// The group in which the links read the send queues.
+pub const GROUP: &str = "link";
 
 static SLOT_RENEW: LazyLock<Script> =
     LazyLock::new(|| Script::new("slot-renew", &[include_str!("lua/slot_renew.lua")]));
