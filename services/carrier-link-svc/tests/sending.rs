@@ -329,8 +329,10 @@ async fn a_drained_replica_gives_back_what_it_has_not_sent() {
     common.tuning.lease = Duration::from_hours(1);
     let second = World::run_as(&link, &common);
     eventually("the rest left", || async { gateway.taken().len() == 20 }).await;
-    assert!(
-        world.events().await.len() == 20 && gateway.seen().len() == 20,
+    eventually("all told", || async { world.events().await.len() >= 20 }).await;
+    assert_eq!(
+        (world.events().await.len(), gateway.seen().len()),
+        (20, 20),
         "each one once"
     );
     second.drain().await;

@@ -134,7 +134,7 @@ pub struct PartJob {
     pub partition: Partition,
     /// The carrier's id; `None` where it gave none.
     pub carrier_message_id: Option<String>,
-    /// See [`keys::parts`].
+    /// See [`super::parts_key`].
     pub parts: String,
     /// From 1.
     pub number: u8,

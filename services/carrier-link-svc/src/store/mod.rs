@@ -39,6 +39,11 @@ static SLOT_RENEW: LazyLock<Script> =
 static SLOT_RELEASE: LazyLock<Script> =
     LazyLock::new(|| Script::new("slot-release", &[include_str!("lua/slot_release.lua")]));
 
+/// So many jobs at most share the connection with everybody else.
+const FEW: usize = 16;
+/// Jobs of one commit: a few milliseconds of Redis, in which nobody else is served.
+const COMMIT: usize = 128;
+
 /// `done`, `inflight`, `attempt` and `reference` of an intent.
 type Fields = (Option<u8>, Option<u8>, Option<u32>, Option<u8>);
 
@@ -65,17 +70,31 @@ impl Store {
         self.redis.partitions()
     }
 
-    /// Runs the jobs in one write; gives each one's reply. The outer error means that nothing is known of any.
+    /// Runs the jobs, many in one write; gives each one's reply. The outer error means that nothing is known of any.
+    ///
+    /// A few go by the shared connection. Many go as one commit by a connection of the pool: so Redis syncs its log once
+    /// for all of them, and a single one-time code never waits behind their octets.
     pub async fn run<'j>(
         &self,
         jobs: impl IntoIterator<Item = &'j Job>,
     ) -> Result<Vec<Result<Reply, QueueError>>, QueueError> {
         let jobs: Vec<&Job> = jobs.into_iter().collect();
-        let mut batch = Batch::new();
-        for job in &jobs {
-            batch.push(&job.call(&self.link, self.consumer.as_str()));
+        let batch = |jobs: &[&Job]| {
+            let mut batch = Batch::new();
+            for job in jobs {
+                batch.push(&job.call(&self.link, self.consumer.as_str()));
+            }
+            batch
+        };
+        let mut values = Vec::with_capacity(jobs.len());
+        if jobs.len() <= FEW {
+            values = batch(&jobs).run(&mut self.redis.shared()).await?;
+        } else {
+            let mut connection = self.redis.pooled().await?;
+            for commit in jobs.chunks(COMMIT) {
+                values.extend(batch(commit).in_one_commit().run(&mut connection).await?);
+            }
         }
-        let values = batch.run(&mut self.redis.shared()).await?;
         self.redis.confirm_replicated().await?;
         Ok(values
             .into_iter()

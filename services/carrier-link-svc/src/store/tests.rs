@@ -485,7 +485,7 @@ fn the_partition_of_a_queue_is_in_its_name() {
         MessageClass::Otp,
     );
     assert_eq!(
-        Store::partition_of(&queue).map(|partition| partition.number()),
+        Store::partition_of(&queue).map(hongyan_domain::Partition::number),
         Some(12)
     );
     for other in ["", "out", "{x}:out", "{p9999}:out"] {
