@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use hongyan_catalog::{Catalog, MAX_SOURCE_DIGITS, Tenant};
-use hongyan_chassis::Problem;
+use hongyan_chassis::{FieldProblem, Problem};
 use hongyan_domain::{Extension, LinkName, MessageClass, Msisdn, Reference, RequestId, text};
 use hongyan_proto::dispatch::v1::{SendMessageRequest, send_message_request::Content};
 use hongyan_telemetry::TraceContext;
@@ -60,81 +60,44 @@ pub fn check(
     tenant: &Tenant,
     catalog: &Catalog,
 ) -> Result<Submission, Problem> {
-    let mut wrong = Problem::invalid();
-    let mut note = |field: &str, why: &dyn ToString| {
-        let so_far = std::mem::replace(&mut wrong, Problem::invalid());
-        wrong = so_far.field(field, why.to_string());
-    };
-
-    let request_id = RequestId::parse(&request.request_id)
-        .map_err(|error| note("request_id", &error))
-        .ok();
-    if holds_mobile_number(&request.request_id) {
-        note(
-            "request_id",
-            &"holds a mobile number; it is kept in clear and must be free of personal data",
-        );
-    }
-    let phone = Msisdn::parse(&request.phone)
-        .map_err(|error| note("phone", &error))
-        .ok();
-    let class = class(request, tenant).map_err(|why| note("class", &why)).ok();
-    let text = signed_text(request, tenant, &mut note);
+    let mut wrong = Wrong::default();
+    let request_id = wrong.unless("request_id", RequestId::parse(&request.request_id));
+    let phone = wrong.unless("phone", Msisdn::parse(&request.phone));
+    let class = wrong.unless("class", class(request, tenant));
+    let text = signed_text(request, tenant, &mut wrong);
     let segments = text
         .as_ref()
-        .and_then(|(field, text)| text::segments(text).map_err(|error| note(field, &error)).ok());
-    let reference = Reference::parse(&request.reference)
-        .map_err(|error| note("reference", &error))
-        .ok();
-    if holds_mobile_number(&request.reference) {
-        note(
-            "reference",
-            &"holds a mobile number; it is kept in clear and must be free of personal data",
-        );
-    }
-    let validity = class.and_then(|class| {
-        validity(request.validity_seconds, class)
-            .map_err(|why| note("validity_seconds", &why))
-            .ok()
-    });
+        .and_then(|(field, text)| wrong.unless(field, text::segments(text)));
+    let reference = wrong.unless("reference", Reference::parse(&request.reference));
+    let validity =
+        class.and_then(|class| wrong.unless("validity_seconds", validity(request.validity_seconds, class)));
     let route = phone.map(|phone| route::find(&phone, tenant, catalog));
-    let source = source(
-        &request.extension,
-        route.as_ref().and_then(|route| route.as_ref().ok()),
-    )
-    .map_err(|why| note("extension", &why))
-    .ok();
-    let trace = trace(&request.traceparent)
-        .map_err(|why| note("traceparent", &why))
-        .ok();
+    let on_route = route.as_ref().and_then(|route| route.as_ref().ok());
+    let source = wrong.unless("extension", source(&request.extension, on_route));
+    let trace = wrong.unless("traceparent", trace(&request.traceparent));
+    for (field, value) in [
+        ("request_id", &request.request_id),
+        ("reference", &request.reference),
+    ] {
+        if holds_mobile_number(value) {
+            wrong.note(
+                field,
+                "holds a mobile number; it is kept in clear and must be free of personal data",
+            );
+        }
+    }
+    wrong.none()?;
 
-    let (
-        Some(request_id),
-        Some(phone),
-        Some(class),
-        Some((_, text)),
-        Some(segments),
-        Some(reference),
-        Some(validity),
-        Some(route),
-        Some(source),
-        Some(trace),
-        false,
-    ) = (
-        request_id,
-        phone,
-        class,
-        text,
-        segments,
-        reference,
-        validity,
-        route,
-        source,
-        trace,
-        wrong.has_fields(),
-    )
+    // Whatever is missing now has been noted above: the last arm is not reached.
+    let (Some(request_id), Some(phone), Some(class), Some((_, text)), Some(segments)) =
+        (request_id, phone, class, text, segments)
     else {
-        return Err(wrong);
+        return Err(Problem::invalid());
+    };
+    let (Some(reference), Some(validity), Some(route), Some(source), Some(trace)) =
+        (reference, validity, route, source, trace)
+    else {
+        return Err(Problem::invalid());
     };
     let route = route.map_err(|error| Problem::precondition("NO_ROUTE", error.to_string()))?;
     Ok(Submission {
@@ -150,6 +113,34 @@ pub fn check(
         link: route.link.name.clone(),
         trace,
     })
+}
+
+/// The wrong fields so far.
+#[derive(Default)]
+struct Wrong(Vec<FieldProblem>);
+
+impl Wrong {
+    fn note(&mut self, field: &str, why: impl Into<String>) {
+        self.0.push(FieldProblem {
+            field: field.to_owned(),
+            description: why.into(),
+        });
+    }
+
+    /// The value, or its error noted.
+    fn unless<T>(&mut self, field: &str, checked: Result<T, impl ToString>) -> Option<T> {
+        checked.map_err(|why| self.note(field, why.to_string())).ok()
+    }
+
+    fn none(self) -> Result<(), Problem> {
+        if self.0.is_empty() {
+            return Ok(());
+        }
+        Err(Problem {
+            fields: self.0,
+            ..Problem::invalid()
+        })
+    }
 }
 
 /// The class that was asked for; where none was, the template's.
@@ -174,48 +165,45 @@ fn class(request: &SendMessageRequest, tenant: &Tenant) -> Result<MessageClass, 
 fn signed_text(
     request: &SendMessageRequest,
     tenant: &Tenant,
-    note: &mut impl FnMut(&str, &dyn ToString),
+    wrong: &mut Wrong,
 ) -> Option<(&'static str, String)> {
     let signature = match request.signature.as_str() {
         "" => Some(tenant.default_signature()),
         own if tenant.has_signature(own) => Some(own),
         _ => {
-            note(
+            wrong.note(
                 "signature",
-                &"is not one of the tenant's signatures; give it without its brackets",
+                "is not one of the tenant's signatures; give it without its brackets",
             );
             None
         }
     };
     let (field, text) = match &request.content {
         None => {
-            note("content", &"exactly one of text and template must be given");
+            wrong.note("content", "exactly one of text and template must be given");
             return None;
         }
         Some(Content::Text(text)) => ("text", text.clone()),
         Some(Content::Template(given)) => {
             let Some(template) = tenant.template(&given.id) else {
-                note("template.id", &"is not one of the tenant's templates");
+                wrong.note("template.id", "is not one of the tenant's templates");
                 return None;
             };
-            let filled = template
-                .fill(&given.parameters)
-                .map_err(|error| note("template.parameters", &error))
-                .ok()?;
+            let filled = wrong.unless("template.parameters", template.fill(&given.parameters))?;
             ("template.parameters", filled)
         }
     };
     if text.trim().is_empty() {
-        note(field, &"is empty");
+        wrong.note(field, "is empty");
     }
     if text.chars().any(|c| c.is_control() && !matches!(c, '\n' | '\r')) {
-        note(field, &"has a control character other than a line break");
+        wrong.note(field, "has a control character other than a line break");
     }
     let signed = format!("【{}】{text}", signature?);
     if text.starts_with(signed.get(..signed.len() - text.len()).unwrap_or_default()) {
-        note(
+        wrong.note(
             field,
-            &"begins with its signature, which is put in front of every message",
+            "begins with its signature, which is put in front of every message",
         );
     }
     Some((field, signed))
