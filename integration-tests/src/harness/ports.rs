@@ -1,33 +1,70 @@
 //! Free ports on loopback.
 
 use std::{
-    collections::BTreeSet,
+    env,
+    fs::{self, File},
     net::{Ipv4Addr, TcpListener},
+    ops::Range,
     sync::{Mutex, PoisonError},
 };
 
-use anyhow::{Result, bail};
+use anyhow::{Context as _, Result, bail};
 use rand::Rng as _;
 
 /// Below Linux's ephemeral range (32768 and up): a port that a restarted program must find again could otherwise be
 /// taken meanwhile by anybody's outgoing connection.
-const RANGE: std::ops::Range<u16> = 12_000..32_000;
-const MAX_TRIES: usize = 1_000;
+const FIRST: u16 = 12_000;
+const BLOCKS: u16 = 200;
+const BLOCK: u16 = 100;
 
-static GIVEN: Mutex<BTreeSet<u16>> = Mutex::new(BTreeSet::new());
+/// What this process has to give out.
+#[derive(Debug)]
+struct Supply {
+    left: Range<u16>,
+    /// Held until the process ends: a block belongs to one process at a time, so that two that run side by side do not
+    /// both find a port free and then both use it.
+    locks: Vec<File>,
+}
 
-/// A port on 127.0.0.1 that nobody listens on now, and that this process has not given out before.
+static SUPPLY: Mutex<Supply> = Mutex::new(Supply {
+    left: 0..0,
+    locks: Vec::new(),
+});
+
+/// A port on 127.0.0.1 that nobody listens on now, and that no process has been given that still runs.
 pub fn free() -> Result<u16> {
-    let mut given = GIVEN.lock().unwrap_or_else(PoisonError::into_inner);
-    let mut random = rand::rng();
-    for _ in 0..MAX_TRIES {
-        let port = random.random_range(RANGE);
-        if !given.contains(&port) && TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok() {
-            given.insert(port);
-            return Ok(port);
+    let mut supply = SUPPLY.lock().unwrap_or_else(PoisonError::into_inner);
+    loop {
+        while let Some(port) = supply.left.next() {
+            if TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok() {
+                return Ok(port);
+            }
         }
+        supply.take_block()?;
     }
-    bail!("no free port on 127.0.0.1 after {MAX_TRIES} tries in {RANGE:?}")
+}
+
+impl Supply {
+    fn take_block(&mut self) -> Result<()> {
+        let folder = env::temp_dir().join("hongyan-ports");
+        fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
+        let begin = rand::rng().random_range(0..BLOCKS);
+        for n in 0..BLOCKS {
+            let block = (begin + n) % BLOCKS;
+            let path = folder.join(format!("{block}.lock"));
+            // Somebody else's file that may not be opened is somebody else's block.
+            let Ok(file) = File::options().create(true).append(true).open(&path) else {
+                continue;
+            };
+            if file.try_lock().is_ok() {
+                let first = FIRST + block * BLOCK;
+                self.left = first..first + BLOCK;
+                self.locks.push(file);
+                return Ok(());
+            }
+        }
+        bail!("all {BLOCKS} blocks of ports are taken; see {}", folder.display())
+    }
 }
 
 #[cfg(test)]
@@ -40,5 +77,12 @@ mod tests {
         let second = free().unwrap();
         assert_ne!(first, second);
         std::net::TcpListener::bind(("127.0.0.1", first)).unwrap();
+    }
+
+    #[test]
+    fn a_block_that_is_used_up_is_followed_by_another() {
+        let ports: std::collections::BTreeSet<u16> = (0..250).map(|_| free().unwrap()).collect();
+        assert_eq!(ports.len(), 250);
+        assert!(ports.iter().all(|port| (12_000..32_000).contains(port)));
     }
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use hongyan_integration_tests::harness::traffic::send_all;
+use hongyan_integration_tests::harness::{mesh::replaced_once, traffic::send_all};
 use hongyan_proto::{
     common::v1::{Carrier, MessageClass},
     dispatch::v1::{SendMessageRequest, Template, send_message_request::Content},
@@ -194,7 +194,7 @@ async fn notices_have_their_number_a_day_which_a_tenant_may_set() {
 async fn a_full_bulk_queue_does_not_delay_a_one_time_code() {
     let mut mesh = OwnMesh::with(|options| {
         options.catalog = Some(Box::new(|files| {
-            files.links = hongyan_integration_tests::harness::mesh::replaced_once(
+            files.links = replaced_once(
                 &files.links,
                 "pace_segments_per_second: 2000",
                 "pace_segments_per_second: 50",
@@ -215,4 +215,82 @@ async fn a_full_bulk_queue_does_not_delay_a_one_time_code() {
     let taken = mesh.gateways()[0].taken(None).await.unwrap();
     assert!(taken.len() < 900, "{} of 1,001 had left", taken.len());
     mesh.must_run().unwrap();
+}
+
+#[tokio::test]
+async fn the_windows_of_one_time_codes_are_the_tenants_to_set() {
+    let mesh = OwnMesh::with(|options| {
+        options.catalog = Some(Box::new(|files| {
+            files.tenants = replaced_once(
+                &files.tenants,
+                "{max: 1, per_seconds: 60}",
+                "{max: 2, per_seconds: 3}",
+            )?;
+            Ok(())
+        }));
+    })
+    .await;
+    let client = mesh.client(INSURER).await.unwrap();
+    let request = fresh_request(MessageClass::Otp, "验证码381920");
+    let again = || SendMessageRequest {
+        request_id: fresh_id("again"),
+        ..request.clone()
+    };
+    accept(&client, again()).await;
+    accept(&client, again()).await;
+    let refusal = client
+        .dispatch()
+        .unwrap()
+        .send_message(again())
+        .await
+        .unwrap_err();
+    assert_eq!(reason(&refusal), "THROTTLED");
+    let wait = refusal
+        .get_error_details()
+        .retry_info()
+        .unwrap()
+        .retry_delay
+        .unwrap();
+    tokio::time::sleep(wait).await;
+    // Who waits as long as was said is let through.
+    accept(&client, again()).await;
+}
+
+#[tokio::test]
+async fn a_tenant_has_so_many_waiting_and_no_more() {
+    let mut mesh = OwnMesh::with(|options| {
+        options.catalog = Some(Box::new(|files| {
+            files.tenants = replaced_once(&files.tenants, "queue_depth: 1000000", "queue_depth: 10")?;
+            Ok(())
+        }));
+    })
+    .await;
+    mesh.kill("carrier-link-svc").unwrap();
+    let client = mesh.client(INSURER).await.unwrap();
+    for _ in 0..10 {
+        accept(&client, fresh_request(MessageClass::Bulk, "您的保单已生效。")).await;
+    }
+    let refused = fresh_request(MessageClass::Bulk, "您的保单已生效。");
+    let refusal = client
+        .dispatch()
+        .unwrap()
+        .send_message(refused.clone())
+        .await
+        .unwrap_err();
+    assert_eq!(
+        (refusal.code(), reason(&refusal).as_str()),
+        (Code::ResourceExhausted, "TENANT_QUEUE_FULL")
+    );
+    // A one-time code has a queue of its own, and another tenant its own depth.
+    accept(&client, fresh_request(MessageClass::Otp, "验证码381920")).await;
+    let bureau = mesh.client(BUREAU).await.unwrap();
+    accept(&bureau, fresh_request(MessageClass::Bulk, "您的社保卡已制好。")).await;
+    mesh.restart("carrier-link-svc").await.unwrap();
+    // What was refused left nothing behind: the same request is accepted when there is room.
+    hongyan_integration_tests::harness::wait::until_ok("room", PATIENCE, || async {
+        client.dispatch()?.send_message(refused.clone()).await?;
+        Ok(())
+    })
+    .await
+    .unwrap();
 }

@@ -1,7 +1,12 @@
 //! The record: everything that happened, found by message, trace, actor, subject, action and time; and nothing forged.
 
+use std::time::Duration;
+
 use hongyan_integration_tests::harness::{judge::all_leaves, wait};
-use hongyan_proto::{audit::v1::QueryRequest, common::v1::MessageClass};
+use hongyan_proto::{
+    audit::v1::{AppendRequest, AuditEvent, GetHeadRequest, QueryRequest},
+    common::v1::MessageClass,
+};
 
 use crate::support::{INSURER, OPERATOR, OwnMesh, PATIENCE, accept, final_state, fresh_request, shared};
 
@@ -113,7 +118,7 @@ async fn the_record_outlives_kill_9_and_a_torn_end() {
         final_state(&client, &id).await;
     }
     let head = async || {
-        let request = hongyan_proto::audit::v1::GetHeadRequest {};
+        let request = GetHeadRequest {};
         operator
             .audit()
             .unwrap()
@@ -151,4 +156,64 @@ async fn the_record_outlives_kill_9_and_a_torn_end() {
             "{action}"
         );
     }
+}
+
+#[tokio::test]
+async fn an_event_appended_twice_is_on_record_once_and_a_gap_is_told() {
+    let mesh = shared().await;
+    let producer = mesh.client("svc/verify").await.unwrap();
+    let operator = mesh.client(OPERATOR).await.unwrap();
+    let event = || AuditEvent {
+        event_id: uuid::Uuid::now_v7().to_string(),
+        occurred_at_unix_ms: 1_795_000_000_000,
+        action: "TEST_HAPPENED".into(),
+        outcome: "OK".into(),
+        actor: "spiffe://hongyan.test/svc/verify".into(),
+        ..AuditEvent::default()
+    };
+    let batch = AppendRequest {
+        producer: "verify-test".into(),
+        epoch: 7,
+        first_seq: 1,
+        events: (0..10).map(|_| event()).collect(),
+    };
+    let append = async |request: AppendRequest| {
+        producer
+            .audit()
+            .unwrap()
+            .append(request)
+            .await
+            .map(|answer| answer.into_inner().appended)
+    };
+    let first = append(batch.clone()).await.unwrap();
+    let second = append(batch.clone()).await.unwrap();
+    assert_eq!(first, second, "the same places, the same hashes");
+    let mut forged = batch.clone();
+    forged.events[3] = event();
+    let refusal = append(forged).await.unwrap_err();
+    assert_eq!(crate::support::reason(&refusal), "SEQUENCE_REUSED", "{refusal:?}");
+
+    let mut skipping = batch;
+    skipping.first_seq = 13;
+    skipping.events = vec![event()];
+    append(skipping).await.unwrap();
+    // A number that is late is no gap yet; after a minute it is.
+    let gap = wait::until("the gap", Duration::from_mins(3), || async {
+        let head = operator
+            .audit()
+            .ok()?
+            .get_head(GetHeadRequest {})
+            .await
+            .ok()?
+            .into_inner();
+        assert!(
+            head.events_by_action
+                .get("TEST_HAPPENED")
+                .is_none_or(|count| *count <= 11)
+        );
+        head.gaps.into_iter().find(|gap| gap.producer == "verify-test")
+    })
+    .await
+    .unwrap();
+    assert_eq!((gap.epoch, gap.first_missing, gap.last_missing), (7, 11, 12));
 }

@@ -1,7 +1,7 @@
 //! What carriers do to us, and what becomes of the messages then.
 
 use hongyan_integration_tests::harness::{
-    mesh::Mesh,
+    mesh::{Control, Mesh, replaced_once},
     traffic::{ReceiptWatcher, send_all},
     wait,
 };
@@ -19,7 +19,7 @@ use crate::support::{
 
 /// A rule for one number of the shared mesh's first gateway.
 async fn rule(mesh: &Mesh, number: &str, then: serde_json::Value) {
-    let control = hongyan_integration_tests::harness::mesh::Control::new(mesh.world.gateways[0]);
+    let control = Control::new(mesh.world.gateways[0]);
     control
         .post("faults/rules", &json!({"number": number, "then": then}))
         .await
@@ -123,7 +123,7 @@ async fn a_carrier_that_asks_to_slow_down_gets_everything_later_and_once() {
 async fn the_pace_of_a_link_is_kept() {
     let mesh = OwnMesh::with(|options| {
         options.catalog = Some(Box::new(|files| {
-            files.links = hongyan_integration_tests::harness::mesh::replaced_once(
+            files.links = replaced_once(
                 &files.links,
                 "pace_segments_per_second: 2000",
                 "pace_segments_per_second: 100",
@@ -252,7 +252,7 @@ async fn octets_that_are_no_pdu_end_a_connection_and_nothing_else() {
     })
     .await;
     let client = mesh.client(INSURER).await.unwrap();
-    let control = hongyan_integration_tests::harness::mesh::Control::new(mesh.world.gateways[0]);
+    let control = Control::new(mesh.world.gateways[0]);
     for octets in [
         "00000000",
         "ffffffffffffffffffffffff",
@@ -274,4 +274,86 @@ async fn octets_that_are_no_pdu_end_a_connection_and_nothing_else() {
     });
     wrong_secret.await.unwrap();
     mesh.must_run().unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_connection_that_went_silent_is_given_up_and_made_again() {
+    let mesh = OwnMesh::with(|options| {
+        options.set("carrier-link-svc", "link.reconnect_first_ms", "50");
+        options.catalog = Some(Box::new(|files| {
+            files.links = replaced_once(
+                &files.links,
+                "service_id: HONGYAN                   # 1 to 10 visible ASCII characters",
+                "service_id: HONGYAN\n    keep_alive_interval_ms: 1000\n    response_timeout_ms: 1000",
+            )?;
+            Ok(())
+        }));
+    })
+    .await;
+    let client = mesh.client(INSURER).await.unwrap();
+    let operator = mesh.client(OPERATOR).await.unwrap();
+    mesh.gateways()[0]
+        .set_faults(&json!({"ignore_active_test": true}))
+        .await
+        .unwrap();
+    let reconnects = async || {
+        let links = operator
+            .link(0)
+            .unwrap()
+            .get_links(GetLinksRequest {})
+            .await
+            .unwrap()
+            .into_inner()
+            .links;
+        let link = links.iter().find(|link| link.link == "cmcc-a").unwrap();
+        link.connections
+            .iter()
+            .map(|one| one.reconnects)
+            .max()
+            .unwrap_or(0)
+    };
+    wait::until("a reconnect", PATIENCE, || async {
+        (reconnects().await > 0).then_some(())
+    })
+    .await
+    .unwrap();
+    mesh.gateways()[0].set_faults(&json!({})).await.unwrap();
+    let id = accept(&client, fresh_request(MessageClass::Notice, "您的保单已生效。")).await;
+    assert_eq!(status_of(&final_state(&client, &id).await), "DELIVERED");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refused_login_is_tried_again_and_told_to_operators() {
+    let mesh = OwnMesh::with(|options| {
+        options.set("carrier-link-svc", "link.reconnect_first_ms", "50");
+        options.set("carrier-link-svc", "link.reconnect_most_ms", "500");
+    })
+    .await;
+    let client = mesh.client(INSURER).await.unwrap();
+    let operator = mesh.client(OPERATOR).await.unwrap();
+    mesh.gateways()[0]
+        .set_faults(&json!({"refuse_logins_with": 3}))
+        .await
+        .unwrap();
+    mesh.gateways()[0].drop_connections().await.unwrap();
+    wait::until("the refusal", PATIENCE, || async {
+        let links = operator
+            .link(0)
+            .ok()?
+            .get_links(GetLinksRequest {})
+            .await
+            .ok()?
+            .into_inner()
+            .links;
+        let link = links.into_iter().find(|link| link.link == "cmcc-a")?;
+        link.connections
+            .iter()
+            .any(|one| one.state != "READY" && !one.last_error.is_empty())
+            .then_some(())
+    })
+    .await
+    .unwrap();
+    let id = accept(&client, fresh_request(MessageClass::Notice, "您的保单已生效。")).await;
+    mesh.gateways()[0].set_faults(&json!({})).await.unwrap();
+    assert_eq!(status_of(&final_state(&client, &id).await), "DELIVERED");
 }

@@ -2,7 +2,10 @@
 
 use hongyan_integration_tests::harness::{
     leak::LeakSearch,
-    mesh::people::{BALANCES, PEOPLE},
+    mesh::{
+        people::{BALANCES, PEOPLE},
+        replaced_once,
+    },
     wait,
 };
 use hongyan_proto::{
@@ -18,6 +21,7 @@ use crate::support::{
 
 const CODE: &str = "59274163";
 const TEXT: &str = "您在桂花路营业部的保单因银行卡扣款失败已中止";
+const PASSWORD: &str = "Kx7-wild-goose";
 const UNKNOWN_TEXT: &str = "请问王师傅今天几点上班呢";
 
 #[tokio::test(flavor = "multi_thread")]
@@ -26,6 +30,14 @@ async fn nothing_personal_is_written_anywhere() {
         for service in hongyan_integration_tests::harness::mesh::SERVICES {
             options.set(service, "log.filter", "debug");
         }
+        options.catalog = Some(Box::new(|files| {
+            files.tenants = replaced_once(
+                &files.tenants,
+                "        - {name: bill,",
+                "        - {name: bind, pattern: \"BD#{card}*{password:secret}\", handler: cards, template: balance}\n        - {name: bill,",
+            )?;
+            Ok(())
+        }));
     })
     .await;
     let insurer = mesh.client(INSURER).await.unwrap();
@@ -127,6 +139,11 @@ async fn nothing_personal_is_written_anywhere() {
         .unwrap();
     };
     texts(before + 2).await;
+    gateway
+        .uplink(PEOPLE[0].phone, BUREAU_NUMBER, &format!("BD#{card}*{PASSWORD}"))
+        .await
+        .unwrap();
+    texts(before + 3).await;
     mesh.handler()
         .post("faults", &json!({"fail": "INTERNAL"}))
         .await
@@ -135,12 +152,13 @@ async fn nothing_personal_is_written_anywhere() {
         .uplink(PEOPLE[0].phone, BUREAU_NUMBER, &format!("SBYE#{card}"))
         .await
         .unwrap();
-    texts(before + 3).await;
+    texts(before + 4).await;
 
     let mut secrets = vec![
         ("the code".to_owned(), CODE),
         ("the text".to_owned(), TEXT),
         ("a part of the text".to_owned(), "桂花路营业部"),
+        ("the password".to_owned(), PASSWORD),
         ("the unknown text".to_owned(), UNKNOWN_TEXT),
         ("the card".to_owned(), card),
         ("the balance".to_owned(), balance),

@@ -12,6 +12,7 @@ mod kills;
 mod leaks;
 mod lifecycle;
 mod operators;
+mod outages;
 mod receipts;
 mod refusals;
 mod serving;

@@ -89,3 +89,33 @@ async fn links_queues_and_the_record_are_shown() {
         .unwrap();
     assert!(!found.contains(PEOPLE[1].phone));
 }
+
+#[tokio::test]
+async fn a_caller_verifies_by_hand() {
+    let mesh = shared().await;
+    let cli = mesh.cli(INSURER).unwrap();
+    let verify = async |name: &str| {
+        let about = [
+            "--phone",
+            PEOPLE[0].phone,
+            "--name",
+            name,
+            "--id-number",
+            PEOPLE[0].id_number,
+        ];
+        let why = ["--consent", "consent-1", "--purpose", "policy application"];
+        cli.run(&[&["verify"], &about[..], &why[..]].concat())
+            .await
+            .unwrap()
+    };
+    let yes = verify(PEOPLE[0].name).await;
+    assert_eq!(yes.code, Some(0), "{}{}", yes.stdout, yes.stderr);
+    assert!(yes.stdout.contains("MATCH"));
+    let no = verify(PEOPLE[1].name).await;
+    assert_eq!(no.code, Some(1), "{}{}", no.stdout, no.stderr);
+    assert!(
+        no.stdout.contains("MISMATCH") && no.stdout.contains("NAME"),
+        "{}",
+        no.stdout
+    );
+}

@@ -348,3 +348,26 @@ async fn a_stream_answers_every_item_and_refuses_the_wrong_ones_alone() {
     wrong_sorted.sort_unstable();
     assert_eq!(problems, wrong_sorted);
 }
+
+#[tokio::test]
+async fn residents_cards_of_every_kind_and_rare_names_are_asked_about() {
+    let mesh = shared().await;
+    for id_number in [
+        // Residence permits of Hong Kong, Macau and Taiwan, and a permanent resident's card.
+        "810000199408230021",
+        "820000199408230023",
+        "830000199201300022",
+        "911124198108030024",
+        "44030619780923613x",
+    ] {
+        for name in ["𠮷田", "㛃𬀩", "阿卜杜拉·买买提·吐尔逊", "王五"] {
+            let mut question = question(PEOPLE[0]);
+            question.id_number = id_number.into();
+            question.name = name.into();
+            let answer = ask(mesh, question)
+                .await
+                .unwrap_or_else(|status| panic!("{id_number} {name}: {status:?}"));
+            assert_eq!(answer.outcome(), Outcome::Mismatch);
+        }
+    }
+}

@@ -140,6 +140,7 @@ fn session(link: &LinkShared, version: Version) -> Result<ClientSession, Why> {
             window: usize::from(link.link.window),
             idle_ms: millis(link.link.keep_alive_interval),
             response_timeout_ms: millis(link.link.response_timeout),
+            active_test_timeout_ms: millis(link.link.response_timeout),
             drain_timeout_ms: millis(link.tuning.drain),
             ..SessionLimits::default()
         },
