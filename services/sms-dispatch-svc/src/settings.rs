@@ -26,7 +26,7 @@ pub struct Settings {
     pub max_entries: u64,
     /// `watch.max_per_tenant` (16): watchers of receipts that a tenant may have open at this process.
     pub max_watchers: usize,
-    /// `worker.batch` (128): reports that are settled together.
+    /// `worker.batch` (256): reports that are settled together.
     pub worker_batch: usize,
     /// `worker.lease_ms` (10,000): how long reports may be at work before another replica takes them over.
     pub worker_lease: Duration,
@@ -45,7 +45,7 @@ impl Settings {
         let batches_per_stream = count("accept.batches_per_stream", 8, 64);
         let batches = count("accept.batches", 64, 4_096);
         let max_watchers = count("watch.max_per_tenant", 16, 1_024);
-        let worker_batch = count("worker.batch", 128, 1_024);
+        let worker_batch = count("worker.batch", 256, 1_024);
         Self {
             redis,
             catalog_dir,

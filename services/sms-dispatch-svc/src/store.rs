@@ -24,9 +24,6 @@ static OPT_OUT: LazyLock<Script> =
 /// So many scripts share the connection that everybody uses.
 const FEW: usize = 16;
 
-/// The most scripts of one commit: a few milliseconds in which Redis serves nobody else.
-const COMMIT: usize = 128;
-
 /// Access to the messages. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Store {
@@ -81,11 +78,12 @@ impl Store {
         self.redis.partitions().of(number)
     }
 
-    /// Runs scripts in order. A few travel on the shared connection; many go as long commits on a connection of the pool,
-    /// so that Redis syncs once for all of them, and a one-time code that comes by itself never waits behind their octets.
+    /// Runs scripts in order. A few travel on the shared connection; many go in commits of so many on a connection of the
+    /// pool, so that Redis syncs once for all of them, and a one-time code that comes by itself never waits behind their octets.
     async fn run<'s>(
         &self,
         calls: impl Iterator<Item = Call<'s>>,
+        commit: usize,
     ) -> Result<Vec<Result<Value, QueueError>>, QueueError> {
         let calls: Vec<Call<'s>> = calls.collect();
         if calls.len() <= FEW {
@@ -93,7 +91,7 @@ impl Store {
         }
         let mut connection = self.redis.pooled().await?;
         let mut answers = Vec::with_capacity(calls.len());
-        for commit in calls.chunks(COMMIT) {
+        for commit in calls.chunks(commit) {
             answers.extend(batch(commit).in_one_commit().run(&mut connection).await?);
         }
         Ok(answers)

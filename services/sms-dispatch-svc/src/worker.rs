@@ -1,7 +1,7 @@
 //! Settling what the links report.
 //!
-//! One batch after the other: entries are sorted by message, the messages are read in one write, all events of a message
-//! are folded together in their order, and the changes go back in one write, each settling its own entries. A change that
+//! A few batches at a time: entries are sorted by message, the messages are read in one write, all events of a message
+//! are folded together in their order, and the changes go back in one commit, each settling its own entries. A change that
 //! lost against another replica's is read and folded anew. What cannot be settled now stays pending and comes again;
 //! what can never be settled goes to the dead letters, with an alarm.
 
@@ -16,6 +16,7 @@ use hongyan_proto::carrier::v1::LinkEvent;
 use hongyan_queue::{Backoff, Entry, Group, QueueError};
 use hongyan_telemetry::{TraceContext, names};
 use prost::Message as _;
+use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tracing::Span;
 
@@ -40,6 +41,10 @@ const TRIES: usize = 20;
 
 /// How often an entry is handed out when the store refuses what follows from it.
 const MOST_DELIVERIES: u64 = 10;
+
+/// Batches that are settled while the next ones are read: each waits for two syncs of Redis' log, and their order does not
+/// matter.
+const BATCHES_AT_WORK: usize = 4;
 
 /// A read waits so long for the first entry, so that a drain waits no longer than that.
 const BLOCK_MS: u64 = 500;
@@ -81,35 +86,50 @@ impl Worker {
         }
     }
 
-    /// Works until the token is cancelled, and finishes what it has.
+    /// Works until the token is cancelled, and finishes what it has. Ends before only where a batch panicked.
     pub async fn run(self, shutdown: CancellationToken) {
+        let worker = Arc::new(self);
+        let mut at_work = JoinSet::new();
         let mut backoff = Backoff::for_redis();
         let mut next_reclaim = Instant::now();
         while !shutdown.is_cancelled() {
-            let entries = if Instant::now() >= next_reclaim {
-                next_reclaim = Instant::now() + self.lease / 2;
-                self.group
-                    .reclaim(
-                        u64::try_from(self.lease.as_millis()).unwrap_or(u64::MAX),
-                        self.batch,
-                    )
-                    .await
-            } else {
-                self.group.read(self.batch, BLOCK_MS).await
-            };
-            match entries {
+            while let Some(done) = at_work.try_join_next() {
+                if done.is_err() {
+                    return;
+                }
+            }
+            if at_work.len() >= BATCHES_AT_WORK {
+                if let Some(Err(_panicked)) = at_work.join_next().await {
+                    return;
+                }
+                continue;
+            }
+            match worker.take(&mut next_reclaim).await {
                 Ok(entries) => {
-                    backoff = Backoff::for_redis();
-                    self.settle_or_leave(entries, &shutdown).await;
+                    backoff.reset();
+                    if !entries.is_empty() {
+                        let (worker, shutdown) = (Arc::clone(&worker), shutdown.clone());
+                        at_work.spawn(async move { worker.settle_or_leave(entries, &shutdown).await });
+                    }
                 }
                 Err(error) => {
                     tracing::warn!(%error, "no reports can be read now");
-                    let _ended = shutdown
-                        .run_until_cancelled(tokio::time::sleep(backoff.next_wait()))
-                        .await;
+                    let pause = tokio::time::sleep(backoff.next_wait());
+                    let _ended = shutdown.run_until_cancelled(pause).await;
                 }
             }
         }
+        while at_work.join_next().await.is_some() {}
+    }
+
+    /// New entries; every half lease those that somebody else left.
+    async fn take(&self, next_reclaim: &mut Instant) -> Result<Vec<Entry>, QueueError> {
+        if Instant::now() < *next_reclaim {
+            return self.group.read(self.batch, BLOCK_MS).await;
+        }
+        *next_reclaim = Instant::now() + self.lease / 2;
+        let lease_ms = u64::try_from(self.lease.as_millis()).unwrap_or(u64::MAX);
+        self.group.reclaim(lease_ms, self.batch).await
     }
 
     /// Tries a batch again while Redis is away.
@@ -144,6 +164,9 @@ impl Worker {
             }
             open = self.round(open).await?;
             metric::conflicts(open.len() as u64);
+        }
+        if open.is_empty() {
+            return Ok(());
         }
         tracing::warn!(
             messages = open.len(),

@@ -21,6 +21,9 @@ static ACCEPT: LazyLock<Script> = LazyLock::new(|| {
 /// How long the answer to a request id is kept: 24 hours.
 const ANSWER_KEPT_MS: u64 = 24 * 3_600_000;
 
+/// The most accepts of one commit: a few milliseconds in which Redis serves nobody else.
+const COMMIT: usize = 128;
+
 /// A message that is ready to be accepted: everything that the script writes.
 pub struct Draft {
     /// Its new id; names the partition too.
@@ -117,7 +120,7 @@ impl Store {
     /// as many replicas as the settings ask for. The outer error means that nothing is known of any of them: the same
     /// request ids may be sent again.
     pub async fn accept(&self, drafts: &[Draft]) -> Result<Vec<Result<Accepted, QueueError>>, QueueError> {
-        let answers = self.run(drafts.iter().map(Draft::call)).await?;
+        let answers = self.run(drafts.iter().map(Draft::call), COMMIT).await?;
         self.redis.confirm_replicated().await?;
         Ok(answers.into_iter().map(|answer| read(answer?)).collect())
     }

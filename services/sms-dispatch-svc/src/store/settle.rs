@@ -23,6 +23,9 @@ pub const RECEIPTS_FEED: &str = "receipts";
 /// How long a message is kept behind its final status: seven days.
 const MESSAGE_KEPT_MS: u64 = 7 * 24 * 3_600_000;
 
+/// The most changes of one commit: a few milliseconds in which Redis serves nobody else.
+const COMMIT: usize = 256;
+
 /// A change of one message.
 pub struct Change {
     /// Which message.
@@ -100,7 +103,7 @@ impl Change {
 impl Store {
     /// Makes each change where its version still stands, in order.
     pub async fn settle(&self, changes: &[Change]) -> Result<Vec<Result<Settled, QueueError>>, QueueError> {
-        let answers = self.run(changes.iter().map(Change::call)).await?;
+        let answers = self.run(changes.iter().map(Change::call), COMMIT).await?;
         let read = |answer: Result<Value, QueueError>| match answer? {
             Value::Int(1) => Ok(Settled::Done),
             Value::Int(0) => Ok(Settled::Conflict),
