@@ -149,6 +149,15 @@ impl Board {
         lock(&self.receipts).count(clock::unix_ms());
     }
 
+    /// How many slots this process holds.
+    pub fn held(&self) -> usize {
+        let lines = lock(&self.lines);
+        lines
+            .values()
+            .filter(|line| line.phase != Phase::BackingOff)
+            .count()
+    }
+
     /// How many connections can send.
     pub fn ready(&self) -> watch::Receiver<usize> {
         self.ready.subscribe()

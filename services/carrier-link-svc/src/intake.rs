@@ -257,6 +257,7 @@ impl Intake {
             goes_on_after: resend.then_some(work.attempt),
             told,
             traceparent: work.traceparent(),
+            doubt: Some(self.link.doubt(&work, now_ms)),
             now_ms,
         };
         match self.settle(&job, shutdown).await {
@@ -290,6 +291,7 @@ impl Intake {
             goes_on_after: None,
             told,
             traceparent: traceparent(carried),
+            doubt: None,
             now_ms,
         };
         self.settle(&job, shutdown).await;

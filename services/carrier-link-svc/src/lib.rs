@@ -31,6 +31,7 @@ pub mod board;
 pub mod clock;
 pub mod connection;
 pub mod desk;
+pub mod doubt;
 pub mod events;
 pub mod inbound;
 pub mod intake;

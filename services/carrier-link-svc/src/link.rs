@@ -17,7 +17,8 @@ use crate::{
     events::Teller,
     pace::{HORIZON_MS, Pace},
     settings::Tuning,
-    store::Store,
+    store::{Doubt, Store},
+    work::Work,
 };
 
 /// What the links of a process have in common.
@@ -84,6 +85,21 @@ impl LinkShared {
     /// messages have different ones however many processes send them.
     pub fn next_reference(&self) -> u8 {
         self.references.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// What is kept of a submit without answer.
+    pub fn doubt(&self, work: &Work, now_ms: u64) -> Doubt {
+        Doubt {
+            tag: work.subject.short(),
+            segment: work.segment,
+            look_at_ms: self.doubt_look_ms(now_ms),
+        }
+    }
+
+    /// When to look whether a receipt settles a doubt.
+    pub fn doubt_look_ms(&self, now_ms: u64) -> u64 {
+        let wait_ms = u64::try_from(self.tuning.doubt_wait.as_millis()).unwrap_or(u64::MAX);
+        now_ms.saturating_add(wait_ms)
     }
 
     /// The link's name.

@@ -50,7 +50,8 @@ pub struct LinkFailed {
 }
 
 /// Runs the declared links until told to end. A link that is added, removed or changed begins, drains, or drains and
-/// begins anew, without the others noticing.
+/// begins anew, without the others noticing. What waits on the queues of a link that is removed stays there: dispatch
+/// closes it when its validity has run out, or it leaves when the link is declared again.
 pub async fn run(
     catalog: LiveCatalog,
     common: Common,

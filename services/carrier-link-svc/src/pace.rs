@@ -10,6 +10,7 @@ use std::{
 
 use hongyan_queue::Backoff;
 use hongyan_throttle::{Budget, Pacer, Rate};
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use crate::{clock, desk::Desk, slowdown::Slowdown};
@@ -30,6 +31,8 @@ pub struct Pace {
     slowdown: Mutex<Slowdown>,
     /// Segments that wait on this process's connections.
     waiting: AtomicUsize,
+    /// A connection has work and no slot is in hand.
+    wanted: Notify,
 }
 
 impl Pace {
@@ -41,6 +44,7 @@ impl Pace {
             pacer: Mutex::default(),
             slowdown: Mutex::default(),
             waiting: AtomicUsize::new(0),
+            wanted: Notify::new(),
         }
     }
 
@@ -53,7 +57,14 @@ impl Pace {
 
     /// May one segment leave now?
     pub fn take(&self) -> bool {
-        lock(&self.pacer).take(1, clock::unix_us()) == 1
+        let now_us = clock::unix_us();
+        let mut pacer = lock(&self.pacer);
+        let taken = pacer.take(1, now_us) == 1;
+        if !taken && pacer.slots(now_us) == 0 {
+            // What was in hand has become too old while nothing could be sent.
+            self.wanted.notify_one();
+        }
+        taken
     }
 
     /// How many segments may leave soon.
@@ -90,13 +101,14 @@ impl Pace {
                 () = shutdown.cancelled() => return,
                 () = tokio::time::sleep(pause.unwrap_or(IDLE_LOOK)) => {}
                 () = news.heard(), if pause.is_none() => {}
+                () = self.wanted.notified(), if pause.is_none() => {}
             }
         }
     }
 
     /// Gives how long to wait before the next look; `None` until something is wanted.
     async fn lease_once(&self, desk: &Desk, backoff: &mut Backoff) -> Option<Duration> {
-        let in_hand = lock(&self.pacer).slots() as usize;
+        let in_hand = lock(&self.pacer).slots(clock::unix_us()) as usize;
         let demand = self.waiting.load(Ordering::Relaxed) + desk.count();
         let short = demand.saturating_sub(in_hand);
         if short == 0 {

@@ -42,6 +42,9 @@ pub struct Tuning {
     /// `link.answer_within_ms` (20,000): a receipt or uplink that cannot be stored for so long is answered with an error,
     /// so that the carrier sends it again later.
     pub answer_within: Duration,
+    /// `link.doubt_wait_ms` (30,000): a receipt under an unknown id that has waited so long is of a submit whose answer
+    /// never came.
+    pub doubt_wait: Duration,
     /// `link.drain_ms` (8,000): how long a draining connection waits for open answers.
     pub drain: Duration,
     /// `link.max_attempts` (3): how often a segment without answer is sent again where its class allows that.
@@ -90,6 +93,7 @@ impl Tuning {
             connect_timeout: within("link.connect_timeout_ms", 5_000, 10, HOUR_MS),
             part_wait: within("link.part_wait_ms", 120_000, 100, 24 * HOUR_MS),
             answer_within: within("link.answer_within_ms", 20_000, 100, HOUR_MS),
+            doubt_wait: within("link.doubt_wait_ms", 30_000, 100, HOUR_MS / 2),
             drain: within("link.drain_ms", 8_000, 1, HOUR_MS),
             max_attempts: source.within("link.max_attempts", 3, 1, 100) as u32,
             max_throttled: source.within("link.max_throttled", 50, 1, 10_000) as u32,
@@ -115,6 +119,7 @@ impl Default for Tuning {
             connect_timeout: Duration::from_secs(5),
             part_wait: Duration::from_mins(2),
             answer_within: Duration::from_secs(20),
+            doubt_wait: Duration::from_secs(30),
             drain: Duration::from_secs(8),
             max_attempts: 3,
             max_throttled: 50,

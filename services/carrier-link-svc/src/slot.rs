@@ -15,12 +15,22 @@ use crate::{
     link::LinkShared,
 };
 
+const LONGEST_TURN: Duration = Duration::from_secs(3);
+
 /// Runs until told to end.
 pub async fn run(link: Arc<LinkShared>, slot: u16, shutdown: CancellationToken) {
     let mut traffic = Line::new(Arc::clone(&link), slot);
     let mut version = declared(&link);
     let mut backoff = Backoff::new(link.tuning.reconnect_first, link.tuning.reconnect_most);
+    // One after the other, so that replicas that start together share the slots.
+    let turn = Duration::from_millis(100) * u32::from(slot);
+    let _ = shutdown
+        .run_until_cancelled(tokio::time::sleep(turn.min(LONGEST_TURN)))
+        .await;
     while !shutdown.is_cancelled() {
+        let _ = shutdown
+            .run_until_cancelled(tokio::time::sleep(hesitation(&link)))
+            .await;
         let wait = match link.store.take_slot(slot, link.tuning.slot_ttl).await {
             Ok(Some(lease)) => {
                 let ended =
@@ -44,6 +54,12 @@ pub async fn run(link: Arc<LinkShared>, slot: u16, shutdown: CancellationToken) 
     }
     traffic.settle().await;
     link.board.leave(slot);
+}
+
+/// Who holds some slots already lets others go first.
+fn hesitation(link: &LinkShared) -> Duration {
+    let held = u32::try_from(link.board.held()).unwrap_or(u32::MAX);
+    (Duration::from_millis(150).saturating_mul(held)).min(link.tuning.slot_ttl / 2)
 }
 
 fn declared(link: &LinkShared) -> Version {

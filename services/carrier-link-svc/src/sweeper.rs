@@ -1,4 +1,5 @@
-//! Long uplinks whose last parts do not come: told as far as they came, rather than lost.
+//! What waits for something that does not come: long uplinks without their last parts, which are told as far as they came
+//! rather than lost, and receipts under unknown ids, which may settle a submit whose answer was lost.
 
 use std::time::Duration;
 
@@ -8,6 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     clock,
+    doubt::{Verdict, judge},
     events::Teller,
     link::Common,
     store::{Collected, Job, Store, link_of_parts},
@@ -27,6 +29,9 @@ pub async fn run(common: Common, shutdown: CancellationToken) {
         for partition in common.redis.partitions().iter() {
             if let Err(error) = sweep(&common, partition, clock::unix_ms()).await {
                 tracing::debug!(%error, "overdue parts wait for the next look");
+            }
+            if let Err(error) = settle_doubts(&common, partition, clock::unix_ms()).await {
+                tracing::debug!(%error, "doubts wait for the next look");
             }
         }
     }
@@ -52,6 +57,30 @@ pub async fn sweep(common: &Common, partition: Partition, now_ms: u64) -> Result
         }
     }
     Ok(told)
+}
+
+/// One look at the doubts of one partition; gives how many were settled.
+pub async fn settle_doubts(common: &Common, partition: Partition, now_ms: u64) -> Result<usize, QueueError> {
+    let wait_ms = u64::try_from(common.tuning.doubt_wait.as_millis()).unwrap_or(u64::MAX);
+    let mut settled = 0;
+    for (link, tag) in Store::doubts_due(&common.redis, partition, now_ms, MOST_AT_ONCE).await? {
+        let store = Store::new(&common.redis, &link, &common.consumer);
+        let about = store.doubts_about(partition, &tag).await?;
+        let again = match judge(&about, now_ms, wait_ms) {
+            Verdict::Settles(doubt, orphan) => {
+                if store.settle_doubt(&about, doubt, orphan, now_ms).await? > 0 {
+                    settled += 1;
+                    tracing::info!(link = link.as_str(), message_id = %doubt.message_id, "a receipt settled an uncertain submit");
+                    metrics::counter!("hongyan_link_doubts_settled_total", "link" => link.as_str().to_owned()).increment(1);
+                }
+                None
+            }
+            Verdict::TooEarly(at_ms) => Some(at_ms),
+            Verdict::Nothing => None,
+        };
+        store.look_again(&about, again).await?;
+    }
+    Ok(settled)
 }
 
 fn job(

@@ -258,3 +258,41 @@ async fn an_outage_that_lasts_is_answered_with_an_error() {
     world.server.restart();
     replica.drain().await;
 }
+
+#[tokio::test]
+async fn a_code_without_answer_is_settled_by_its_receipt() {
+    let world = World::new().await;
+    let gateway = Gateway::start(|seen| {
+        if seen.number == 1 {
+            Answer::Cut
+        } else {
+            Answer::Take
+        }
+    })
+    .await;
+    let mut common = world.common();
+    common.tuning.doubt_wait = Duration::from_millis(200);
+    let replica = World::run_as(&world.declare(gateway.address), &common);
+    let shutdown = tokio_util::sync::CancellationToken::new();
+    let sweeper = tokio::spawn(hongyan_carrier_link_svc::sweeper::run(common, shutdown.clone()));
+    let id = world.queue(Otp, 1, "code").await;
+    eventually("uncertain", || async {
+        world.story(id).await == ["uncertain 1 resend false"]
+    })
+    .await;
+    ready(&gateway).await;
+    assert_eq!(
+        gateway
+            .deliver(report(7, 1, PHONE, "DELIVRD", ReportForm::Long))
+            .await,
+        TAKEN
+    );
+    eventually("settled", || async { world.story(id).await.len() == 2 }).await;
+    assert_eq!(
+        world.story(id).await,
+        ["uncertain 1 resend false", "receipt 1 DELIVRD"]
+    );
+    shutdown.cancel();
+    sweeper.await.unwrap();
+    replica.drain().await;
+}

@@ -415,3 +415,49 @@ async fn an_outage_of_redis_loses_nothing_and_sends_nothing_twice() {
     assert!(resent <= told, "{resent} sent again, {told} said so");
     replica.drain().await;
 }
+
+#[tokio::test]
+async fn an_answer_after_the_time_out_still_tells_whose_id_it_is() {
+    let world = World::new().await;
+    let gateway = Gateway::start(|_| Answer::TakeAfter(600)).await;
+    let mut link = world.declare(gateway.address);
+    link.response_timeout = Duration::from_millis(200);
+    let replica = world.run(&link);
+    let id = world.queue(Otp, 1, "code").await;
+    eventually("told", || async { world.story(id).await.len() == 2 }).await;
+    assert_eq!(
+        world.story(id).await,
+        ["uncertain 1 resend false", "submitted 1 attempt 1"]
+    );
+    assert_eq!(gateway.seen().len(), 1, "never sent twice");
+    replica.drain().await;
+}
+
+#[tokio::test]
+async fn a_replica_that_lost_its_carrier_leaves_its_messages_to_others() {
+    let world = World::new().await;
+    let lost = Gateway::start(|_| Answer::Silent).await;
+    let alive = Gateway::start(|_| Answer::Take).await;
+    let mut link = world.declare(lost.address);
+    link.window = 1;
+    let mut common = world.common();
+    common.tuning.lease = Duration::from_hours(1);
+    let first = World::run_as(&link, &common);
+    for n in 0..5 {
+        world.queue(Notice, n, "waits").await;
+    }
+    eventually("one left, the others lie on the desk", || async {
+        lost.seen().len() == 1 && world.pending(Notice).await == 5
+    })
+    .await;
+    lost.stop();
+    let mut common = world.common();
+    common.tuning.lease = Duration::from_hours(1);
+    let second = World::run_as(&world.declare(alive.address), &common);
+    eventually("the other replica sent all", || async {
+        alive.taken().len() == 5
+    })
+    .await;
+    first.drain().await;
+    second.drain().await;
+}

@@ -58,8 +58,9 @@ impl Pacer {
         self.leases.front().map(|lease| lease.first_us)
     }
 
-    /// Slots in hand that are not lost yet.
-    pub fn slots(&self) -> u32 {
+    /// Slots in hand that are not lost at `now_us`.
+    pub fn slots(&mut self, now_us: u64) -> u32 {
+        self.drop_lost(now_us);
         self.leases.iter().map(|lease| lease.granted).sum()
     }
 
@@ -133,7 +134,10 @@ mod tests {
         assert_eq!(pacer.take(9, 1_000), 1);
         assert_eq!(pacer.take(9, 1_099), 0);
         assert_eq!(pacer.next_slot_us(), Some(1_100));
-        assert_eq!([1_099, 1_100, 1_200, 9_999].map(|until| pacer.due_by(until)), [0, 1, 2, 2]);
+        assert_eq!(
+            [1_099, 1_100, 1_200, 9_999].map(|until| pacer.due_by(until)),
+            [0, 1, 2, 2]
+        );
         assert_eq!(pacer.take(1, 1_500), 1);
         assert_eq!(pacer.take(9, 1_500), 1);
         assert_eq!(pacer.take(9, 9_999), 0);
@@ -146,9 +150,9 @@ mod tests {
         pacer.add(lease(0, 10_000, 10));
         // At 50 ms the slots of 0, 10 and 20 ms are older than the tolerance; 30, 40 and 50 ms are due.
         assert_eq!(pacer.take(99, 50_000), 3);
-        assert_eq!((pacer.lost(), pacer.slots()), (3, 4));
+        assert_eq!((pacer.slots(50_000), pacer.lost()), (4, 3));
         assert_eq!(pacer.take(99, 50_000 + 10 * SECOND_US), 0);
-        assert_eq!((pacer.lost(), pacer.slots()), (7, 0));
+        assert_eq!((pacer.slots(50_000), pacer.lost()), (0, 7));
     }
 
     fn most_in_a_second(mut uses: Vec<u64>) -> usize {
@@ -176,7 +180,7 @@ mod tests {
                 now += pass_us;
                 let factor = if halved { 0.5 } else { 1.0 };
                 let asked = Rate::per_second(f64::from(rate) * factor);
-                if pacers[who].slots() == 0 {
+                if pacers[who].slots(now) == 0 {
                     let (lease, kept) = grant(free, now, asked, 100_000, want);
                     free = kept;
                     pacers[who].add(lease);
@@ -198,7 +202,7 @@ mod tests {
             let mut used = 0_u64;
             for millisecond in 0..10_000_u64 {
                 let now = start + millisecond * 1_000;
-                if pacer.slots() < 50 {
+                if pacer.slots(now) < 50 {
                     let (lease, kept) = grant(free, now, asked, 100_000, 50);
                     free = kept;
                     pacer.add(lease);

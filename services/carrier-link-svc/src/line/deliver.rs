@@ -104,6 +104,8 @@ impl Line {
                     carrier_message_id,
                     told,
                     mark: mark(&receipt.stat, &receipt.done_time),
+                    tag: uplink::subject(&keyring, &receipt.person).short(),
+                    look_at_ms: self.link.doubt_look_ms(now_ms),
                     now_ms,
                 })
             }

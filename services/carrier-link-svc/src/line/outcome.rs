@@ -11,7 +11,7 @@ use crate::{
     clock,
     events::{About, Submitted, Told},
     policy::sends_again,
-    store::{Job, Left},
+    store::{Doubt, Job, Left},
     work::Work,
 };
 
@@ -84,6 +84,7 @@ impl Line {
             carrier_message_id,
             told,
             traceparent: work.traceparent_in(&span),
+            tag: work.subject.short(),
             left: if is_last { Left::Last } else { Left::Next },
             now_ms,
         };
@@ -127,7 +128,7 @@ impl Line {
             .link
             .teller
             .refused(&work.about(), &raw_code, work.attempt, now_ms);
-        self.end(work, told, "REFUSED", now_ms);
+        self.end(work, told, None, "REFUSED", now_ms);
     }
 
     fn uncertain(&mut self, token: u64, flight: Flight, why: Uncertain) {
@@ -157,8 +158,9 @@ impl Line {
             .link
             .teller
             .uncertain(&work.about(), resend, work.attempt, now_ms);
+        let doubt = Some(self.link.doubt(&work, now_ms));
         if !resend {
-            self.end(work, told, "UNCERTAIN", now_ms);
+            self.end(work, told, doubt, "UNCERTAIN", now_ms);
             return;
         }
         let job = Job::Settle {
@@ -166,6 +168,7 @@ impl Line {
             goes_on_after: Some(work.attempt),
             told,
             traceparent: work.traceparent_in(&span),
+            doubt,
             now_ms,
         };
         work.attempt += 1;
@@ -205,6 +208,7 @@ impl Line {
             carrier_message_id: submitted.carrier_message_id,
             told,
             traceparent: late.traceparent,
+            tag: late.subject.short(),
             left: Left::Late,
             now_ms,
         };
@@ -216,23 +220,24 @@ impl Line {
         let now_ms = clock::unix_ms();
         metrics::counter!("hongyan_link_expired_total", "link" => self.link.name().to_owned()).increment(1);
         let told = self.link.teller.expired(&work.about_all(), now_ms);
-        self.end(work, told, "EXPIRED", now_ms);
+        self.end(work, told, None, "EXPIRED", now_ms);
     }
 
     /// The message cannot be put on this wire.
     pub(super) fn unsendable(&mut self, work: Work, reason: &str) {
         let now_ms = clock::unix_ms();
         let told = self.link.teller.unsendable(&work.about_all(), reason, now_ms);
-        self.end(work, told, "UNSENDABLE", now_ms);
+        self.end(work, told, None, "UNSENDABLE", now_ms);
     }
 
-    fn end(&mut self, work: Work, told: Told, outcome: &str, now_ms: u64) {
+    fn end(&mut self, work: Work, told: Told, doubt: Option<Doubt>, outcome: &str, now_ms: u64) {
         work.span.record(names::OUTCOME, outcome);
         let job = Job::Settle {
             place: work.place.clone(),
             goes_on_after: None,
             told,
             traceparent: work.traceparent(),
+            doubt,
             now_ms,
         };
         self.order(job, Pending::Final(work.place), None);

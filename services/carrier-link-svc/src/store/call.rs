@@ -8,24 +8,28 @@ use redis::{Value, from_redis_value};
 
 use super::{
     GROUP,
-    job::{Collected, Job, PartReply, ReceiptReply, Reply},
+    job::{Collected, Doubt, Job, PartReply, ReceiptReply, Reply},
     keys,
 };
 
 /// An intent outlives the longest message, and goes with it.
 const INTENT_KEPT_MS: u64 = 73 * 3_600_000;
 /// The carrier has 48 hours for a receipt; this is a day more.
-const MID_KEPT_MS: u64 = 73 * 3_600_000;
+pub(super) const MID_KEPT_MS: u64 = 73 * 3_600_000;
 /// A receipt that overtakes its response does so by seconds.
 const PARKED_KEPT_MS: u64 = 3_600_000;
 const MOST_PARKED: usize = 4;
+/// As long as the carrier has for a receipt.
+const DOUBT_KEPT_MS: u64 = 48 * 3_600_000;
+/// About one number; more could not be told apart anyway.
+const MOST_DOUBTS: usize = 16;
 /// A carrier repeats an unanswered uplink for a day at most.
 const SEEN_KEPT_MS: u64 = 24 * 3_600_000;
 /// Beyond their deadline, for when no process looks after them.
 const PARTS_KEPT_MS: u64 = 24 * 3_600_000;
 const MOST_PARTIAL_TEXTS: usize = 100_000;
 
-const PROTO: &str = include_str!("lua/proto.lua");
+pub(super) const PROTO: &str = include_str!("lua/proto.lua");
 
 static INTENT: LazyLock<Script> =
     LazyLock::new(|| Script::new("intent", &[PROTO, include_str!("lua/intent.lua")]));
@@ -80,6 +84,7 @@ impl Job {
                 carrier_message_id,
                 told,
                 traceparent,
+                tag,
                 left,
                 now_ms,
             } => tellers(
@@ -91,6 +96,7 @@ impl Job {
             )
             .key(keys::intent(place.partition, link, place.message_id))
             .key(place.stream.as_ref())
+            .key(keys::doubt(place.partition, link, tag))
             .arg(place.message_id.to_string())
             .arg(*segment)
             .arg(traceparent)
@@ -107,6 +113,7 @@ impl Job {
                 goes_on_after,
                 told,
                 traceparent,
+                doubt,
                 now_ms,
             } => tellers(
                 SETTLE.prepare().key(place.stream.as_ref()).key(keys::intent(
@@ -116,6 +123,8 @@ impl Job {
                 )),
                 place.partition,
             )
+            .key(keys::doubt(place.partition, link, tag_of(doubt.as_ref())))
+            .key(keys::doubts_due(place.partition))
             .arg(GROUP)
             .arg(place.id.to_string())
             .arg(
@@ -126,12 +135,25 @@ impl Job {
             .arg(told.event.as_slice())
             .arg(told.audit.as_slice())
             .arg(*now_ms)
-            .arg(traceparent),
+            .arg(traceparent)
+            .arg(
+                doubt
+                    .as_ref()
+                    .map(|_| place.message_id.to_string())
+                    .unwrap_or_default(),
+            )
+            .arg(doubt.as_ref().map_or(0, |doubt| doubt.segment))
+            .arg(DOUBT_KEPT_MS)
+            .arg(MOST_DOUBTS)
+            .arg(keys::doubt_member(link, tag_of(doubt.as_ref())))
+            .arg(doubt.as_ref().map_or(0, |doubt| doubt.look_at_ms)),
             Self::Receipt {
                 partition,
                 carrier_message_id,
                 told,
                 mark,
+                tag,
+                look_at_ms,
                 now_ms,
             } => tellers(
                 RECEIPT
@@ -140,12 +162,19 @@ impl Job {
                     .key(keys::parked(*partition, link, carrier_message_id)),
                 *partition,
             )
+            .key(keys::orphans(*partition, link, tag))
+            .key(keys::doubt(*partition, link, tag))
+            .key(keys::doubts_due(*partition))
             .arg(told.event.as_slice())
             .arg(told.audit.as_slice())
             .arg(mark)
             .arg(*now_ms)
             .arg(PARKED_KEPT_MS)
-            .arg(MOST_PARKED),
+            .arg(MOST_PARKED)
+            .arg(carrier_message_id)
+            .arg(keys::doubt_member(link, tag))
+            .arg(*look_at_ms)
+            .arg(MOST_DOUBTS),
             Self::Uplink {
                 partition,
                 carrier_message_id,
@@ -241,6 +270,11 @@ fn tellers(call: Call<'static>, partition: Partition) -> Call<'static> {
     call.key(shared::receipts(partition))
         .key(shared::audit(partition))
         .key(shared::audit_seq(partition))
+}
+
+/// The tag of a doubt; where there is none, the key is named and not touched.
+fn tag_of(doubt: Option<&Doubt>) -> &str {
+    doubt.map_or("none", |doubt| doubt.tag.as_str())
 }
 
 fn seen_key(partition: Partition, link: &LinkName, carrier_message_id: Option<&str>) -> String {

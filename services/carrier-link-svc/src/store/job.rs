@@ -62,6 +62,8 @@ pub enum Job {
         told: Told,
         /// The span that the receipt continues; empty for none.
         traceparent: String,
+        /// Of the recipient, for a key.
+        tag: String,
         /// What is left to do.
         left: Left,
         /// When.
@@ -77,6 +79,8 @@ pub enum Job {
         told: Told,
         /// The span that it is told in; empty for none.
         traceparent: String,
+        /// Where nobody knows whether the carrier has the segment.
+        doubt: Option<Doubt>,
         /// When.
         now_ms: u64,
     },
@@ -90,6 +94,10 @@ pub enum Job {
         told: Told,
         /// The same for the same receipt.
         mark: String,
+        /// Of the recipient, for a key.
+        tag: String,
+        /// When to look whether it settles a doubt, if its id is not known by then.
+        look_at_ms: u64,
         /// When.
         now_ms: u64,
     },
@@ -125,6 +133,17 @@ pub enum Job {
         /// When.
         now_ms: u64,
     },
+}
+
+/// A submit without answer, which a receipt may settle.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Doubt {
+    /// Of the recipient, for a key.
+    pub tag: String,
+    /// From 1.
+    pub segment: u8,
+    /// When to look whether a receipt has come.
+    pub look_at_ms: u64,
 }
 
 /// A part of a subscriber's text.

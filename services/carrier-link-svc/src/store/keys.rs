@@ -49,6 +49,26 @@ pub(super) fn part_deadlines(partition: Partition) -> String {
     format!("{{{partition}}}:part:deadlines")
 }
 
+/// Submits without answer to a number: `{p0}:doubt:<link>:<tag>`, by message id.
+pub(super) fn doubt(partition: Partition, link: &LinkName, tag: &str) -> String {
+    format!("{{{partition}}}:doubt:{link}:{tag}")
+}
+
+/// The carrier's ids of parked receipts about a number: `{p0}:orphans:<link>:<tag>`, by when they were parked.
+pub(super) fn orphans(partition: Partition, link: &LinkName, tag: &str) -> String {
+    format!("{{{partition}}}:orphans:{link}:{tag}")
+}
+
+/// When to look whether a parked receipt settles a doubt: `{p0}:doubt:due`, of [`doubt_member`]s.
+pub(super) fn doubts_due(partition: Partition) -> String {
+    format!("{{{partition}}}:doubt:due")
+}
+
+/// A number of a link among those to look at.
+pub(super) fn doubt_member(link: &LinkName, tag: &str) -> String {
+    format!("{link}|{tag}")
+}
+
 /// The link of a key made by [`parts`].
 pub fn link_of_parts(key: &str) -> Option<LinkName> {
     LinkName::parse(key.split(':').nth(2)?).ok()

@@ -6,6 +6,8 @@
 //! | `{p}:intent:<link>:<message id>` | the segment that is about to leave or left, and those that were taken | until settled |
 //! | `{p}:mid:<link>:<carrier's id>` | the segment that the carrier knows by this id | 73 h |
 //! | `{p}:parked:<link>:<carrier's id>` | receipts whose id is not known yet | 1 h |
+//! | `{p}:doubt:<link>:<tag>`, `{p}:doubt:due` | submits without answer to a number, which a receipt may settle | 48 h |
+//! | `{p}:orphans:<link>:<tag>` | the ids of parked receipts about a number | 1 h |
 //! | `{p}:moseen:<link>:<carrier's id>` | that an uplink, or a part of one, is stored | 24 h |
 //! | `{p}:part:<link>:…`, `{p}:part:deadlines` | parts of long uplinks, sealed | until complete or given up |
 //! | `{link:<link>}:slot:<n>` | the process that may hold connection n | its lease |
@@ -14,6 +16,7 @@
 //! Everything else that it writes belongs to others: `{p}:receipts`, `{p}:uplinks`, `{p}:audit`.
 
 mod call;
+mod doubts;
 mod job;
 mod keys;
 mod slots;
@@ -26,7 +29,8 @@ use hongyan_queue::{
 };
 use hongyan_throttle::Budget;
 
-pub use job::{Attempt, Collected, Job, Left, PartJob, PartReply, Place, ReceiptReply, Reply};
+pub use doubts::{DoubtsAbout, InDoubt, Orphan};
+pub use job::{Attempt, Collected, Doubt, Job, Left, PartJob, PartReply, Place, ReceiptReply, Reply};
 pub use keys::{link_of_parts, parts as parts_key};
 
 use crate::policy::Intent;

@@ -12,7 +12,9 @@ use hongyan_proto::{
 use hongyan_queue::{Consumer, Redis, keys as shared};
 use prost::Message as _;
 
-use super::{Attempt, Job, Left, PartJob, PartReply, Place, ReceiptReply, Reply, Store, keys, parts_key};
+use super::{
+    Attempt, Doubt, Job, Left, PartJob, PartReply, Place, ReceiptReply, Reply, Store, keys, parts_key,
+};
 use crate::{
     events::{About, Submitted, Told},
     policy::Intent,
@@ -149,6 +151,7 @@ fn submitted(place: &Place, segment: u8, carrier_message_id: &str, left: Left) -
         carrier_message_id: carrier_message_id.to_owned(),
         told: testing::teller().submitted(&about(place, segment), &submitted, NOW_MS),
         traceparent: testing::TRACEPARENT.to_owned(),
+        tag: "tag".to_owned(),
         left,
         now_ms: NOW_MS,
     }
@@ -161,6 +164,8 @@ fn receipt(carrier_message_id: &str, stat: &str) -> Job {
         carrier_message_id: carrier_message_id.to_owned(),
         told: testing::teller().receipt(carrier_message_id, stat, "2611212043", Some(&tag), NOW_MS),
         mark: stat.to_owned(),
+        tag: "tag".to_owned(),
+        look_at_ms: NOW_MS + 1_000,
         now_ms: NOW_MS,
     }
 }
@@ -171,7 +176,12 @@ fn settle(place: &Place, goes_on_after: Option<u32>) -> Job {
         place: place.clone(),
         goes_on_after,
         told,
-        traceparent: String::new(),
+        traceparent: testing::TRACEPARENT.to_owned(),
+        doubt: Some(Doubt {
+            tag: "tag".to_owned(),
+            segment: 1,
+            look_at_ms: NOW_MS + 1_000,
+        }),
         now_ms: NOW_MS,
     }
 }
@@ -381,6 +391,67 @@ async fn settling_happens_once() {
         ),
         (2, 2, 0)
     );
+}
+
+async fn looks(world: &World, now_ms: u64) -> Vec<String> {
+    let due = Store::doubts_due(&world.redis, partition(), now_ms, 10)
+        .await
+        .unwrap();
+    due.into_iter()
+        .map(|(link, tag)| format!("{link} {tag}"))
+        .collect()
+}
+
+#[tokio::test]
+async fn a_receipt_settles_the_submit_whose_answer_never_came() {
+    let world = World::new().await;
+    let place = world.taken(&world.store, 1).await;
+    world.run(Job::Intent(place.clone(), attempt(1, 1))).await;
+    world.run(settle(&place, None)).await;
+    assert!(looks(&world, NOW_MS + 999).await.is_empty());
+    assert_eq!(looks(&world, NOW_MS + 1_000).await, ["cmcc-a tag"]);
+    world.run(receipt("aa", "DELIVRD")).await;
+
+    let about = world.store.doubts_about(partition(), "tag").await.unwrap();
+    assert_eq!((about.doubts.len(), about.orphans.len()), (1, 1));
+    assert_eq!(about.orphans[0].parked_ms, NOW_MS);
+    for told in [1, 0] {
+        let (doubt, orphan) = (&about.doubts[0], &about.orphans[0]);
+        assert_eq!(
+            world.store.settle_doubt(&about, doubt, orphan, NOW_MS).await,
+            Ok(told)
+        );
+    }
+    world.store.look_again(&about, None).await.unwrap();
+    assert!(looks(&world, u64::MAX / 2).await.is_empty());
+    let event = world.events().await.remove(1);
+    assert_eq!(
+        (event.message_id, event.segment),
+        (place.message_id.to_string(), 1)
+    );
+    let entries = world.entries(shared::receipts(partition())).await;
+    assert_eq!(entries[1]["tp"], testing::TRACEPARENT.as_bytes());
+    // From now on the id is known.
+    assert!(matches!(
+        world.run(receipt("aa", "UNKNOWN")).await,
+        Reply::Receipt(ReceiptReply::Matched { .. })
+    ));
+    let about = world.store.doubts_about(partition(), "tag").await.unwrap();
+    assert_eq!((about.doubts.len(), about.orphans.len()), (0, 0));
+}
+
+#[tokio::test]
+async fn a_late_answer_ends_the_doubt_and_a_matched_receipt_is_no_orphan() {
+    let world = World::new().await;
+    let place = world.taken(&world.store, 1).await;
+    world.run(Job::Intent(place.clone(), attempt(1, 1))).await;
+    world.run(settle(&place, None)).await;
+    world.run(receipt("aa", "DELIVRD")).await;
+    assert_eq!(looks(&world, NOW_MS + 1_000).await, ["cmcc-a tag"], "heard again");
+    world.run(submitted(&place, 1, "aa", Left::Late)).await;
+    let about = world.store.doubts_about(partition(), "tag").await.unwrap();
+    assert_eq!((about.doubts.len(), about.orphans.len()), (0, 0));
+    assert_eq!(world.events().await.len(), 3, "uncertain, submitted, receipt");
 }
 
 #[tokio::test]

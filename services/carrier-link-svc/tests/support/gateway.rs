@@ -38,6 +38,8 @@ pub enum Answer {
     Refuse(u32),
     /// Says nothing.
     Silent,
+    /// Takes it, and says so only after so many milliseconds.
+    TakeAfter(u64),
     /// Closes the connection without an answer.
     Cut,
     /// Sends a receipt of this state before the response.
@@ -76,9 +78,16 @@ enum Order {
 pub struct Gateway {
     pub address: SocketAddr,
     books: Arc<Mutex<Books>>,
+    listening: tokio::task::AbortHandle,
 }
 
 impl Gateway {
+    /// Listens no more and closes all connections.
+    pub fn stop(&self) {
+        self.listening.abort();
+        self.drop_all();
+    }
+
     pub async fn start(decide: impl Fn(&Seen) -> Answer + Send + Sync + 'static) -> Self {
         Self::start_as(Version::V3, HigherVersion::Refuse, decide).await
     }
@@ -89,18 +98,16 @@ impl Gateway {
         decide: impl Fn(&Seen) -> Answer + Send + Sync + 'static,
     ) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let gateway = Self {
-            address: listener.local_addr().unwrap(),
-            books: Arc::default(),
-        };
+        let address = listener.local_addr().unwrap();
+        let kept: Arc<Mutex<Books>> = Arc::default();
         let settings = ServerSettings {
             max_version,
             on_higher_version,
             limits: SessionLimits::default(),
         };
-        let books = Arc::clone(&gateway.books);
+        let books = Arc::clone(&kept);
         let decide: Arc<Decide> = Arc::new(decide);
-        tokio::spawn(async move {
+        let listening = tokio::spawn(async move {
             for connection in 0.. {
                 let Ok((stream, _)) = listener.accept().await else {
                     return;
@@ -113,12 +120,18 @@ impl Gateway {
                     deliveries: Vec::new(),
                     connection,
                     began: Instant::now(),
+                    later: Vec::new(),
                     cut: false,
                 };
                 tokio::spawn(line.run(stream));
             }
-        });
-        gateway
+        })
+        .abort_handle();
+        Self {
+            address,
+            books: kept,
+            listening,
+        }
     }
 
     /// Every submit, in order, also those not taken.
@@ -216,10 +229,27 @@ struct Line {
     deliveries: Vec<(u64, oneshot::Sender<DeliverOutcome>)>,
     connection: usize,
     began: Instant,
+    later: Vec<(Instant, u32, Seen)>,
     cut: bool,
 }
 
 impl Line {
+    fn answer_late(&mut self) {
+        let (due, later): (Vec<_>, Vec<_>) = std::mem::take(&mut self.later)
+            .into_iter()
+            .partition(|(due, _, _)| *due <= Instant::now());
+        self.later = later;
+        for (_, sequence, seen) in due {
+            let msg_id = msg_id(seen.number);
+            self.books.lock().unwrap().taken.push(seen);
+            self.on(Event::SubmitAnswered {
+                sequence,
+                msg_id,
+                result: 0,
+            });
+        }
+    }
+
     fn on(&mut self, event: Event<'_>) {
         let now_ms = u64::try_from(self.began.elapsed().as_millis()).unwrap();
         self.session.on(event, now_ms, &mut self.actions);
@@ -270,7 +300,10 @@ impl Line {
                     }
                     Order::Close => break,
                 },
-                () = tokio::time::sleep(std::time::Duration::from_millis(100)) => self.on(Event::Tick),
+                () = tokio::time::sleep(std::time::Duration::from_millis(20)) => {
+                    self.answer_late();
+                    self.on(Event::Tick);
+                }
             }
         }
         if logged_in {
@@ -320,6 +353,11 @@ impl Line {
             Answer::Take | Answer::ReceiptFirst(_) => 0,
             Answer::Refuse(result) => result,
             Answer::Silent => return,
+            Answer::TakeAfter(wait_ms) => {
+                let due = Instant::now() + std::time::Duration::from_millis(wait_ms);
+                self.later.push((due, sequence, seen));
+                return;
+            }
             Answer::Cut => {
                 self.cut = true;
                 return;

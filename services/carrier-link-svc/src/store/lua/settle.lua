@@ -1,8 +1,9 @@
 -- Tells that a segment was refused, that a submit is uncertain, or that a message expired or cannot be sent.
 --
--- KEYS 1 queue, 2 intent, 3 receipts, 4 audit, 5 audit sequence
+-- KEYS 1 queue, 2 intent, 3 receipts, 4 audit, 5 audit sequence, 6 doubts about the number, 7 doubts to look at
 -- ARGV 1 group, 2 entry id, 3 attempt after which the message goes on ('' where it ends here), 4 event, 5 audit event,
---      6 now (ms), 7 traceparent (may be empty)
+--      6 now (ms), 7 traceparent (may be empty), 8 message id where the submit is uncertain (else ''), 9 segment,
+--      10 ms to keep a doubt, 11 most doubts about one number, 12 member of the doubts to look at, 13 when to look (ms)
 -- Answers 1, or 0 where this was told before; then nothing happens.
 if ARGV[3] == '' then
   if redis.call('XACK', KEYS[1], ARGV[1], ARGV[2]) == 0 then
@@ -19,4 +20,9 @@ else
 end
 add(KEYS[3], ARGV[4], ARGV[7])
 audit(KEYS[4], KEYS[5], ARGV[6], ARGV[5], ARGV[7])
+if ARGV[8] ~= '' and redis.call('HLEN', KEYS[6]) < tonumber(ARGV[11]) then
+  redis.call('HSET', KEYS[6], ARGV[8], ARGV[9] .. '|' .. ARGV[7])
+  redis.call('PEXPIRE', KEYS[6], ARGV[10])
+  redis.call('ZADD', KEYS[7], ARGV[13], ARGV[12])
+end
 return 1

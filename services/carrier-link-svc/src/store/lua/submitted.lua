@@ -1,7 +1,7 @@
 -- The carrier took a segment: remembers whose its id is, tells dispatch and the record, and matches receipts that came
 -- before. The same segment under the same id is told once, however often this runs.
 --
--- KEYS 1 mid, 2 parked, 3 receipts, 4 audit, 5 audit sequence, 6 intent, 7 queue
+-- KEYS 1 mid, 2 parked, 3 receipts, 4 audit, 5 audit sequence, 6 intent, 7 queue, 8 doubts about the number
 -- ARGV 1 message id, 2 segment, 3 traceparent (may be empty), 4 event, 5 audit event, 6 now (ms), 7 ms to keep the id,
 --      8 what is left of the message: next (another segment, whose intent is written in the same step), last, or late
 --      (a correction: the message is settled or on its way already), 9 group, 10 entry id, 11 consumer
@@ -39,4 +39,6 @@ elseif ARGV[8] == 'next' then
   redis.call('HDEL', KEYS[6], 'inflight')
   return { 0, matched }
 end
+-- What was in doubt is known now.
+redis.call('HDEL', KEYS[8], message_id)
 return { 2, matched }
