@@ -1,0 +1,126 @@
+//! Intents, submits and settling.
+
+use super::*;
+
+#[tokio::test]
+async fn only_the_holder_may_write_an_intent() {
+    let world = World::new().await;
+    let place = world.taken(&world.store, 1).await;
+    let other = world.another();
+    assert_eq!(
+        run(&other, &Job::Intent(place.clone(), attempt(1, 1))).await,
+        Reply::Lost
+    );
+    assert_eq!(
+        world.run(Job::Intent(place.clone(), attempt(1, 1))).await,
+        Reply::GoOn
+    );
+    let group = other.join(MessageClass::Notice).await.unwrap();
+    assert_eq!(group.reclaim(0, 10).await.unwrap().len(), 1);
+    assert_eq!(
+        world.run(Job::Intent(place.clone(), attempt(2, 1))).await,
+        Reply::Lost
+    );
+    let intent = world.intent(&place).await;
+    assert_eq!(
+        (intent.inflight, intent.done, intent.reference),
+        (Some(1), 0, Some(7))
+    );
+}
+
+#[tokio::test]
+async fn an_intent_is_taken_back_only_as_it_stands() {
+    let world = World::new().await;
+    let place = world.taken(&world.store, 1).await;
+    world.run(Job::Intent(place.clone(), attempt(1, 2))).await;
+    assert_eq!(
+        world.run(Job::Clear(place.clone(), attempt(1, 1))).await,
+        Reply::Before
+    );
+    assert_eq!(world.intent(&place).await.inflight, Some(1));
+    assert_eq!(
+        world.run(Job::Clear(place.clone(), attempt(1, 2))).await,
+        Reply::Done
+    );
+    assert_eq!(world.intent(&place).await.inflight, None);
+}
+
+#[tokio::test]
+async fn a_taken_segment_is_told_once_and_the_next_ones_intent_stands() {
+    let world = World::new().await;
+    let place = world.taken(&world.store, 1).await;
+    world.run(Job::Intent(place.clone(), attempt(1, 1))).await;
+    for _ in 0..2 {
+        assert_eq!(
+            world.run(submitted(&place, 1, "aa", Left::Next)).await,
+            Reply::GoOn
+        );
+    }
+    assert_eq!(world.events().await.len(), 1);
+    let intent = world.intent(&place).await;
+    assert_eq!((intent.done, intent.inflight, intent.attempt), (1, Some(2), 1));
+    for _ in 0..2 {
+        assert_eq!(
+            world.run(submitted(&place, 2, "bb", Left::Last)).await,
+            Reply::Done
+        );
+    }
+    assert_eq!((world.events().await.len(), world.audit().await.len()), (2, 2));
+    assert_eq!(
+        (world.held(&place).await, world.intent(&place).await.inflight),
+        (0, None)
+    );
+    let entries = world.entries(shared::receipts(partition())).await;
+    assert_eq!(entries[0]["tp"], testing::TRACEPARENT.as_bytes());
+    let numbers: Vec<_> = world
+        .entries(shared::audit(partition()))
+        .await
+        .into_iter()
+        .map(|mut e| e.remove("n").unwrap())
+        .collect();
+    assert_eq!(numbers, [b"1", b"2"]);
+}
+
+#[tokio::test]
+async fn a_segment_taken_after_the_message_was_lost_is_told_all_the_same() {
+    let world = World::new().await;
+    let place = world.taken(&world.store, 1).await;
+    world.run(Job::Intent(place.clone(), attempt(1, 1))).await;
+    let group = world.another().join(MessageClass::Notice).await.unwrap();
+    group.reclaim(0, 10).await.unwrap();
+    assert_eq!(
+        world.run(submitted(&place, 1, "aa", Left::Next)).await,
+        Reply::Lost
+    );
+    assert_eq!(world.events().await.len(), 1);
+    let intent = world.intent(&place).await;
+    assert_eq!(
+        (intent.done, intent.inflight),
+        (1, None),
+        "whoever goes on does so with segment 2"
+    );
+}
+
+#[tokio::test]
+async fn settling_happens_once() {
+    let world = World::new().await;
+    let place = world.taken(&world.store, 1).await;
+    world.run(Job::Intent(place.clone(), attempt(1, 1))).await;
+    assert_eq!(world.run(settle(&place, Some(1))).await, Reply::Done);
+    assert_eq!(world.run(settle(&place, Some(1))).await, Reply::Before);
+    let intent = world.intent(&place).await;
+    assert_eq!(
+        (intent.inflight, intent.attempt, world.held(&place).await),
+        (None, 2, 1)
+    );
+    assert_eq!(world.run(settle(&place, None)).await, Reply::Done);
+    assert_eq!(world.run(settle(&place, None)).await, Reply::Before);
+    assert_eq!(
+        (
+            world.events().await.len(),
+            world.audit().await.len(),
+            world.held(&place).await
+        ),
+        (2, 2, 0)
+    );
+}
