@@ -5,6 +5,7 @@ use std::{
     fs::{self, File},
     net::{Ipv4Addr, TcpListener},
     ops::Range,
+    os::unix::fs::MetadataExt as _,
     sync::{Mutex, PoisonError},
 };
 
@@ -35,7 +36,7 @@ static SUPPLY: Mutex<Supply> = Mutex::new(Supply {
 pub fn free() -> Result<u16> {
     let mut supply = SUPPLY.lock().unwrap_or_else(PoisonError::into_inner);
     loop {
-        while let Some(port) = supply.left.next() {
+        for port in supply.left.by_ref() {
             if TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok() {
                 return Ok(port);
             }
@@ -46,16 +47,19 @@ pub fn free() -> Result<u16> {
 
 impl Supply {
     fn take_block(&mut self) -> Result<()> {
-        let folder = env::temp_dir().join("hongyan-ports");
+        // Each user has a folder, because one may not open another's files.
+        let user = fs::metadata("/proc/self").map_or(0, |own| own.uid());
+        let folder = env::temp_dir().join(format!("hongyan-ports-{user}"));
         fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
         let begin = rand::rng().random_range(0..BLOCKS);
         for n in 0..BLOCKS {
             let block = (begin + n) % BLOCKS;
             let path = folder.join(format!("{block}.lock"));
-            // Somebody else's file that may not be opened is somebody else's block.
-            let Ok(file) = File::options().create(true).append(true).open(&path) else {
-                continue;
-            };
+            let file = File::options()
+                .create(true)
+                .append(true)
+                .open(&path)
+                .with_context(|| format!("cannot open {}", path.display()))?;
             if file.try_lock().is_ok() {
                 let first = FIRST + block * BLOCK;
                 self.left = first..first + BLOCK;
