@@ -160,7 +160,7 @@ async fn the_record_outlives_kill_9_and_a_torn_end() {
 
 #[tokio::test]
 async fn an_event_appended_twice_is_on_record_once_and_a_gap_is_told() {
-    let mesh = shared().await;
+    let mesh = OwnMesh::idle().await;
     let producer = mesh.client("svc/verify").await.unwrap();
     let operator = mesh.client(OPERATOR).await.unwrap();
     let event = || AuditEvent {
