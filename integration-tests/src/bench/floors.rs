@@ -18,7 +18,7 @@ use super::{
 };
 use crate::harness::{
     ca::{Identity, TRUST_DOMAIN, TestCa, Validity, spiffe},
-    process::{Launch, Process, Supervision},
+    process::{Launch, Process},
     redis::RedisServer,
 };
 
@@ -41,7 +41,7 @@ pub struct Floors {
 impl Floors {
     /// Measures all of them, `length` each.
     pub async fn measure(dir: &Path, in_flight: usize, batch: usize, length: Duration) -> Result<Self> {
-        let mut redis = RedisServer::start(&dir.join("redis"), Supervision::EndsWithUs).await?;
+        let mut redis = RedisServer::start(&dir.join("redis")).await?;
         let redis_single = floor_redis::enqueue(&redis.url(), in_flight, length).await?;
         let redis_cycle = floor_redis::cycle(&redis.url(), 4, 16, length).await?;
         redis.process().terminate(Duration::from_secs(20)).await?;
@@ -87,7 +87,6 @@ impl Echo {
                 .collect(),
             env: Vec::new(),
             log: dir.join("echo.log"),
-            supervision: Supervision::EndsWithUs,
         };
         let process = Process::start(&launch)?;
         let address = wait_for_address(&port_file).await?;
