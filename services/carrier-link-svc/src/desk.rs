@@ -4,12 +4,13 @@
 use std::{
     collections::HashSet,
     sync::{
-        Mutex, PoisonError,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
 };
 
 use hongyan_domain::MessageClass;
+use hongyan_queue::StreamId;
 use tokio::sync::Notify;
 
 use crate::{lanes::Lanes, signal::Signal, store::Place, work::Work};
@@ -81,6 +82,17 @@ impl Desk {
         let all = lock(&self.lanes).drain();
         self.room.notify_waiters();
         all
+    }
+
+    /// Another process holds these by now: what of them still lies here is its to send. Gives how many lay here. One that
+    /// is on a connection goes on: its intent is written, and the other process sees it.
+    pub fn forget(&self, lost: &HashSet<(Arc<str>, StreamId)>) -> usize {
+        let is_lost = |work: &Work| lost.contains(&(Arc::clone(&work.place.stream), work.place.id));
+        let gone = lock(&self.lanes).take_all(is_lost);
+        for work in &gone {
+            self.let_go(&work.place);
+        }
+        gone.len()
     }
 
     /// This process holds the entry from now on. False where it holds it already.

@@ -129,7 +129,12 @@ impl Intake {
                     self.begin(place, outbound, carried, &fresh, true, shutdown).await;
                 }
                 Ok(None) | Err(NotTaken::Later) => {}
-                Err(NotTaken::Dead(reason)) => self.group.dead_letter(&entry, reason).await?,
+                Err(NotTaken::Dead(reason)) => {
+                    // A failure leaves the entry to the next look; the others go on.
+                    if let Err(error) = self.group.dead_letter(&entry, reason).await {
+                        tracing::warn!(link = self.link.name(), id = %entry.id, reason, %error, "not put aside yet");
+                    }
+                }
                 Err(NotTaken::Unsendable(place, why, carried)) => {
                     self.unsendable(place, why, carried, shutdown).await;
                 }
@@ -261,10 +266,11 @@ impl Intake {
             now_ms,
         };
         match self.settle(&job, shutdown).await {
-            Some(_) if resend => {
+            Some(Reply::Done) if resend => {
                 work.attempt += 1;
                 self.link.desk.put(work);
             }
+            // Settled; or somebody has gone on with it since it was read, and the next look finds out how far.
             _ => self.link.desk.let_go(&work.place),
         }
     }

@@ -68,6 +68,15 @@ impl<T> Lanes<T> {
         self.len_up_to(MessageClass::Bulk)
     }
 
+    /// Takes all work of which `is_wanted` says yes.
+    pub fn take_all(&mut self, is_wanted: impl Fn(&T) -> bool) -> Vec<T> {
+        let lanes = self.lanes.iter_mut();
+        lanes
+            .flat_map(|lane| lane.extract_if(.., |_, work| is_wanted(work)).collect::<Vec<_>>())
+            .map(|(_, work)| work)
+            .collect()
+    }
+
     /// All work, highest first; the lanes are empty then.
     pub fn drain(&mut self) -> Vec<T> {
         self.lanes
@@ -105,6 +114,16 @@ mod tests {
         lanes.put(Notice, first, first);
         assert_eq!(lanes.drain(), [0, 1, 2, 3]);
         assert_eq!(lanes.count(), 0);
+    }
+
+    #[test]
+    fn some_work_is_taken_out_and_the_rest_stays_in_order() {
+        let mut lanes = Lanes::default();
+        for order in 0..5 {
+            lanes.put(Bulk, order, order);
+        }
+        assert_eq!(lanes.take_all(|order| order % 2 == 1), [1, 3]);
+        assert_eq!(lanes.drain(), [0, 2, 4]);
     }
 
     #[test]

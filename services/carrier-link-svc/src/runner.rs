@@ -92,11 +92,16 @@ async fn renew(link: Arc<LinkShared>, end: CancellationToken) {
         .await;
         match outcome {
             Ok(lost) if lost.is_empty() => {}
-            Ok(lost) => tracing::warn!(
-                link = link.name(),
-                count = lost.len(),
-                "leases were lost to another process"
-            ),
+            Ok(lost) => {
+                let lost = lost.into_iter().collect();
+                let forgotten = link.desk.forget(&lost);
+                tracing::warn!(
+                    link = link.name(),
+                    count = lost.len(),
+                    forgotten,
+                    "leases were lost to another process"
+                );
+            }
             Err(error) => tracing::warn!(link = link.name(), %error, "leases were not renewed"),
         }
     }

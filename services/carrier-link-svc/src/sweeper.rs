@@ -12,7 +12,7 @@ use crate::{
     doubt::{Verdict, judge},
     events::Teller,
     link::Common,
-    store::{Collected, Job, Store, link_of_parts},
+    store::{Collected, Job, Reply, Store, link_of_parts},
     uplink,
 };
 
@@ -50,7 +50,9 @@ pub async fn sweep(common: &Common, partition: Partition, now_ms: u64) -> Result
         let collected = store.collected(&key).await?.unwrap_or_default();
         let job = job(common, &teller, partition, &key, &collected, now_ms);
         for reply in store.run([&job]).await? {
-            reply?;
+            if reply? != Reply::Done {
+                continue;
+            }
             told += 1;
             metrics::counter!("hongyan_link_uplinks_total", "link" => teller.link.as_str().to_owned(), "outcome" => "partial")
                 .increment(1);
@@ -112,6 +114,7 @@ fn job(
     Job::Complete {
         partition,
         parts: key.to_owned(),
+        made_of: collected.count(),
         sealed: Vec::new(),
         traceparent: String::new(),
         audit: Vec::new(),

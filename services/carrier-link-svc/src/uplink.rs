@@ -123,6 +123,7 @@ pub fn assembled(
     Some(sealed.map(|sealed| Job::Complete {
         partition,
         parts: parts.to_owned(),
+        made_of: collected.count(),
         sealed,
         traceparent: collected.traceparent.clone(),
         audit,

@@ -173,7 +173,9 @@ impl Line {
                 self.count("hongyan_link_uplinks_total", "duplicate");
                 TAKEN
             }
-            Recorded::Reply(Reply::GoOn | Reply::Lost) | Recorded::Refused(_) | Recorded::GaveUp => {
+            Recorded::Reply(Reply::GoOn | Reply::Lost | Reply::Outdated)
+            | Recorded::Refused(_)
+            | Recorded::GaveUp => {
                 self.count("hongyan_link_deliveries_unstored_total", "unstored");
                 OTHER
             }

@@ -77,7 +77,8 @@ impl Job {
                 .prepare()
                 .key(keys::intent(place.partition, link, place.message_id))
                 .arg(attempt.segment)
-                .arg(attempt.number),
+                .arg(attempt.number)
+                .arg(consumer),
             Self::Submitted {
                 place,
                 segment,
@@ -210,6 +211,7 @@ impl Job {
             Self::Complete {
                 partition,
                 parts,
+                made_of,
                 sealed,
                 traceparent,
                 audit,
@@ -224,7 +226,8 @@ impl Job {
                 .arg(sealed.as_slice())
                 .arg(traceparent)
                 .arg(audit.as_slice())
-                .arg(*now_ms),
+                .arg(*now_ms)
+                .arg(*made_of),
         }
     }
 
@@ -236,9 +239,14 @@ impl Job {
                 0 => Ok(Reply::Lost),
                 _ => Ok(Reply::Done),
             },
-            Self::Clear(..) | Self::Settle { .. } | Self::Uplink { .. } | Self::Complete { .. } => {
+            Self::Clear(..) | Self::Settle { .. } | Self::Uplink { .. } => {
                 Ok(if yes(value)? { Reply::Done } else { Reply::Before })
             }
+            Self::Complete { .. } => match read::<i64>("uplink-complete", value)? {
+                1 => Ok(Reply::Done),
+                0 => Ok(Reply::Before),
+                _ => Ok(Reply::Outdated),
+            },
             Self::Receipt { .. } => {
                 let (what, message_id, segment, traceparent) =
                     read::<(String, String, String, String)>("receipt", value)?;

@@ -124,7 +124,9 @@ pub enum Job {
         partition: Partition,
         /// The key of the parts.
         parts: String,
-        /// The uplink.
+        /// Of how many parts it was made.
+        made_of: usize,
+        /// The uplink; empty for parts that cannot be read and are dropped.
         sealed: Vec<u8>,
         /// Its span; empty for none.
         traceparent: String,
@@ -180,6 +182,8 @@ pub enum Reply {
     Done,
     /// It was done before.
     Before,
+    /// To `Complete`: another part has come meanwhile, and nothing was done.
+    Outdated,
     /// To `Receipt`.
     Receipt(ReceiptReply),
     /// To `Part`.
@@ -241,6 +245,11 @@ impl Left {
 }
 
 impl Collected {
+    /// How many parts there are.
+    pub fn count(&self) -> usize {
+        self.parts.iter().flatten().count()
+    }
+
     /// Of the fields of the hash.
     pub(super) fn of(fields: Vec<(Vec<u8>, Vec<u8>)>) -> Self {
         let mut collected = Self::default();

@@ -1,10 +1,18 @@
--- Writes down that a segment is about to leave, where the caller still holds the message.
+-- Writes down that a segment is about to leave, where the caller still holds the message and knows how far it has come.
 --
 -- KEYS 1 intent, 2 queue. ARGV 1 group, 2 entry id, 3 consumer, 4 segment, 5 attempt, 6 reference, 7 ms to keep.
--- Answers 1, or 0 where somebody else holds the message by now: then nothing may leave.
+-- Answers 1; or 0, and then nothing may leave: somebody else holds the message, or held it meanwhile and went on with it.
 if not is_holder(KEYS[2], ARGV[1], ARGV[2], ARGV[3]) then
   return 0
 end
-redis.call('HSET', KEYS[1], 'inflight', ARGV[4], 'attempt', ARGV[5], 'reference', ARGV[6])
+local found = redis.call('HMGET', KEYS[1], 'inflight', 'by', 'done', 'attempt')
+local inflight, by, done, attempt = found[1], found[2], tonumber(found[3] or 0), tonumber(found[4] or 0)
+if inflight and by ~= ARGV[3] then
+  return 0
+end
+if done >= tonumber(ARGV[4]) or (done + 1 == tonumber(ARGV[4]) and attempt > tonumber(ARGV[5])) then
+  return 0
+end
+redis.call('HSET', KEYS[1], 'inflight', ARGV[4], 'attempt', ARGV[5], 'reference', ARGV[6], 'by', ARGV[3])
 redis.call('PEXPIRE', KEYS[1], ARGV[7])
 return 1

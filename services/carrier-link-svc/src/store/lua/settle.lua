@@ -16,7 +16,7 @@ else
     return 0
   end
   redis.call('HDEL', KEYS[2], 'inflight')
-  redis.call('HSET', KEYS[2], 'attempt', tonumber(ARGV[3]) + 1)
+  redis.call('HSET', KEYS[2], 'attempt', tonumber(ARGV[3]) + 1, 'by', '')
 end
 add(KEYS[3], ARGV[4], ARGV[7])
 audit(KEYS[4], KEYS[5], ARGV[6], ARGV[5], ARGV[7])

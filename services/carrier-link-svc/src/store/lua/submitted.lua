@@ -31,6 +31,10 @@ if ARGV[8] == 'last' then
   redis.call('DEL', KEYS[6])
   return { 2, matched }
 elseif ARGV[8] == 'next' then
+  -- An intent that another consumer has written, or settled, is not ours to change.
+  if redis.call('HGET', KEYS[6], 'by') ~= ARGV[11] then
+    return { 0, matched }
+  end
   redis.call('HSET', KEYS[6], 'done', segment)
   if is_holder(KEYS[7], ARGV[9], ARGV[10], ARGV[11]) then
     redis.call('HSET', KEYS[6], 'inflight', tonumber(segment) + 1, 'attempt', 1)

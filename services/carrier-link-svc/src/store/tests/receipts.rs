@@ -186,6 +186,7 @@ async fn parts_complete_once_and_a_text_is_told_once() {
     let complete = Job::Complete {
         partition: partition(),
         parts: parts.clone(),
+        made_of: 2,
         sealed: b"text".to_vec(),
         traceparent: testing::TRACEPARENT.to_owned(),
         audit: AuditEvent::default().encode_to_vec(),
@@ -201,4 +202,49 @@ async fn parts_complete_once_and_a_text_is_told_once() {
             .unwrap()
             .is_empty()
     );
+}
+
+#[tokio::test]
+async fn a_part_that_comes_while_the_others_are_given_up_is_not_lost() {
+    let world = World::new().await;
+    let parts = parts_key(partition(), &link(), "tag", "10690", "a7", 2);
+    let part = |number: u8| {
+        Job::Part(PartJob {
+            partition: partition(),
+            carrier_message_id: Some(format!("m{number}")),
+            parts: parts.clone(),
+            number,
+            total: 2,
+            sealed: vec![number],
+            head: b"head".to_vec(),
+            traceparent: String::new(),
+            deadline_ms: NOW_MS,
+        })
+    };
+    let told = |made_of| Job::Complete {
+        partition: partition(),
+        parts: parts.clone(),
+        made_of,
+        sealed: b"text".to_vec(),
+        traceparent: String::new(),
+        audit: AuditEvent::default().encode_to_vec(),
+        now_ms: NOW_MS,
+    };
+    world.run(part(1)).await;
+    let read = world.store.collected(&parts).await.unwrap().unwrap();
+    assert_eq!(read.count(), 1);
+    assert!(matches!(
+        world.run(part(2)).await,
+        Reply::Part(PartReply::Complete(_))
+    ));
+    assert_eq!(world.run(told(read.count())).await, Reply::Outdated);
+    assert_eq!(
+        Store::overdue_parts(&world.redis, partition(), NOW_MS, 10)
+            .await
+            .unwrap()
+            .len(),
+        1
+    );
+    assert_eq!(world.run(told(2)).await, Reply::Done);
+    assert_eq!(world.entries(shared::uplinks(partition())).await.len(), 1);
 }

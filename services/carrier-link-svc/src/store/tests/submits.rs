@@ -124,3 +124,85 @@ async fn settling_happens_once() {
         (2, 2, 0)
     );
 }
+
+#[tokio::test]
+async fn what_another_consumer_has_begun_is_not_begun_again() {
+    let world = World::new().await;
+    let place = world.taken(&world.store, 1).await;
+    let other = world.another();
+    let (mine, theirs) = (
+        world.store.join(MessageClass::Notice).await.unwrap(),
+        other.join(MessageClass::Notice).await.unwrap(),
+    );
+    // Paused for longer than the lease: the other one takes over, submits, and dies; the lease comes back.
+    theirs.reclaim(0, 10).await.unwrap();
+    assert_eq!(
+        run(&other, &Job::Intent(place.clone(), attempt(1, 1))).await,
+        Reply::GoOn
+    );
+    mine.reclaim(0, 10).await.unwrap();
+    assert_eq!(
+        world.run(Job::Intent(place.clone(), attempt(1, 1))).await,
+        Reply::Lost
+    );
+    assert_eq!(
+        world.run(Job::Clear(place.clone(), attempt(1, 1))).await,
+        Reply::Before
+    );
+    assert_eq!(world.intent(&place).await.inflight, Some(1));
+    // What is known of it now: uncertain, and told; only the next attempt may leave.
+    assert_eq!(world.run(settle(&place, Some(1))).await, Reply::Done);
+    assert_eq!(
+        world.run(Job::Intent(place.clone(), attempt(1, 1))).await,
+        Reply::Lost
+    );
+    assert_eq!(
+        world.run(Job::Intent(place.clone(), attempt(1, 2))).await,
+        Reply::GoOn
+    );
+    assert_eq!(
+        world.run(submitted(&place, 1, "aa", Left::Next)).await,
+        Reply::GoOn
+    );
+    assert_eq!(
+        world.run(Job::Intent(place.clone(), attempt(1, 3))).await,
+        Reply::Lost,
+        "it is done"
+    );
+}
+
+#[tokio::test]
+async fn an_answer_changes_no_intent_of_another_consumer() {
+    let world = World::new().await;
+    let place = world.taken(&world.store, 1).await;
+    world.run(Job::Intent(place.clone(), attempt(1, 1))).await;
+    let other = world.another();
+    let theirs = other.join(MessageClass::Notice).await.unwrap();
+    theirs.reclaim(0, 10).await.unwrap();
+    assert_eq!(run(&other, &settle(&place, Some(1))).await, Reply::Done);
+    assert_eq!(
+        run(&other, &Job::Intent(place.clone(), attempt(1, 2))).await,
+        Reply::GoOn
+    );
+    assert_eq!(
+        world.run(submitted(&place, 1, "aa", Left::Next)).await,
+        Reply::Lost
+    );
+    let intent = world.intent(&place).await;
+    assert_eq!((intent.done, intent.inflight, intent.attempt), (0, Some(1), 2));
+    // Settled meanwhile: nothing is left behind for ever.
+    assert_eq!(
+        run(&other, &submitted(&place, 1, "bb", Left::Last)).await,
+        Reply::Done
+    );
+    assert_eq!(
+        world.run(submitted(&place, 1, "cc", Left::Next)).await,
+        Reply::Lost
+    );
+    let kept: u64 = redis::cmd("EXISTS")
+        .arg(keys::intent(partition(), &link(), place.message_id))
+        .query_async(&mut world.redis.shared())
+        .await
+        .unwrap();
+    assert_eq!(kept, 0);
+}
