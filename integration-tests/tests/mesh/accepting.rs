@@ -224,7 +224,7 @@ async fn the_windows_of_one_time_codes_are_the_tenants_to_set() {
             files.tenants = replaced_once(
                 &files.tenants,
                 "{max: 1, per_seconds: 60}",
-                "{max: 2, per_seconds: 3}",
+                "{max: 2, per_seconds: 8}",
             )?;
             Ok(())
         }));

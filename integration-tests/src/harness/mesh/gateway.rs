@@ -22,6 +22,8 @@ pub struct TakenSegment {
     pub source: String,
     /// Which part of a long text it is; `None` for a short one.
     pub part: Option<Part>,
+    /// When the gateway had it.
+    pub received_at_unix_ms: u64,
     /// The segment's text, where the gateway keeps texts.
     pub text: Option<String>,
 }
