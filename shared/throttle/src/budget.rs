@@ -60,6 +60,31 @@ mod tests {
         support::PrivateRedis,
     };
 
+    /// A link that was told to slow down far: its next slot is further ahead than any clock is wrong.
+    #[tokio::test]
+    async fn a_rate_of_less_than_one_in_ten_seconds_is_kept_and_outlives_its_gap() {
+        let server = PrivateRedis::start();
+        let redis = server.connect().await;
+        let budget = Budget::new(&redis, "{link:slow}:pace", 100);
+        let rate = Rate::per_second(1.0 / 64.0);
+        let start = 1_700_000_000_000_000_u64;
+        let mut uses = Vec::new();
+        for second in 0..140 {
+            let lease = budget.lease(1, rate, start + second * 1_000_000).await.unwrap();
+            if lease.granted > 0 {
+                uses.push(second);
+            }
+        }
+        // The interval is 65.28 s, and a slot that has gone by is not made up.
+        assert_eq!(uses, [0, 66, 132]);
+        let left_ms: i64 = redis::cmd("PTTL")
+            .arg("{link:slow}:pace")
+            .query_async(&mut redis.shared())
+            .await
+            .unwrap();
+        assert!(left_ms > 66_000, "forgotten after {left_ms} ms");
+    }
+
     #[tokio::test]
     async fn the_script_gives_what_the_rule_says() {
         const HORIZON_MS: u64 = 100;
@@ -80,7 +105,8 @@ mod tests {
             } else {
                 now + random % 30_000
             };
-            let rate = Rate::per_second(1.0 + (random % 500) as f64);
+            let slow = random.is_multiple_of(13);
+            let rate = Rate::per_second(if slow { 0.02 } else { 1.0 + (random % 500) as f64 });
             let wanted = (random % 20) as u32;
             let (expected, kept) = grant(free, now, rate, HORIZON_MS * 1_000, wanted);
             free = kept;

@@ -5,7 +5,8 @@
 pub const TOLERANCE_US: u64 = 20_000;
 
 const SECOND_US: u64 = 1_000_000;
-/// A first free slot that lies further ahead than this was written by a clock that is wrong; it is not believed.
+/// A first free slot that lies further ahead than this and one interval was written by a clock that is wrong; it is not
+/// believed.
 pub(crate) const ABSURD_US: u64 = 5_000_000;
 
 /// Events a second.
@@ -67,7 +68,7 @@ pub(crate) fn grant(
     wanted: u32,
 ) -> (Lease, Option<u64>) {
     let free = match free_us {
-        Some(free) if free >= now_us && free <= now_us + ABSURD_US => free,
+        Some(free) if free >= now_us && free <= now_us + ABSURD_US + rate.interval_us => free,
         _ => now_us,
     };
     let end = now_us + horizon_us;
