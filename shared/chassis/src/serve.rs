@@ -2,6 +2,7 @@
 
 use std::{future::Future, io, sync::Arc, time::Duration};
 
+use futures_util::future::{FusedFuture, FutureExt as _};
 use hongyan_identity::{Credentials, LiveMethodTable, incoming};
 use tokio::{net::TcpListener, time::Instant};
 use tokio_util::sync::CancellationToken;
@@ -105,18 +106,18 @@ where
     let service = tokio::select! {
         service = building => service,
         _ = process.context.tasks.death() => {
-            return process.drain(std::future::ready(())).await;
+            return process.drain(futures_util::future::ready(())).await;
         }
         () = stop.cancelled() => {
             info!("told to end while starting");
-            return process.drain(std::future::ready(())).await;
+            return process.drain(futures_util::future::ready(())).await;
         }
     };
     match service {
         Ok(service) => process.run(service, stop).await,
         Err(error) => {
             error!(error = %Chain(&*error), "the service cannot start");
-            process.drain(std::future::ready(())).await;
+            process.drain(futures_util::future::ready(())).await;
             Exit::Unavailable
         }
     }
@@ -198,11 +199,11 @@ impl Process {
             Ok(serving) => serving,
             Err(error) => {
                 error!(error = %Chain(&*error), "the service cannot listen");
-                self.drain(std::future::ready(())).await;
+                self.drain(futures_util::future::ready(())).await;
                 return Exit::Unavailable;
             }
         };
-        let mut serving = Box::pin(serving);
+        let mut serving = Box::pin(serving.fuse());
         tokio::select! {
             () = stop.cancelled() => info!("told to end"),
             // The task itself has said why, at ERROR.
@@ -288,18 +289,22 @@ impl Process {
     }
 
     /// Not ready → no more calls → the calls at work end → the tasks end. Never longer than the settings allow.
-    async fn drain(self, serving: impl Future<Output = ()>) -> Exit {
+    async fn drain(self, serving: impl FusedFuture<Output = ()>) -> Exit {
         let begun = Instant::now();
         let context = &self.context;
         context.board.drain();
         let drained = async {
+            let mut serving = std::pin::pin!(serving);
+            // Who has not heard of it yet still comes, and is served: the server makes no progress unless it is polled.
             if !self.chassis.drain_notice.is_zero() {
-                tokio::time::sleep(self.chassis.drain_notice).await;
+                tokio::select! {
+                    () = tokio::time::sleep(self.chassis.drain_notice) => {}
+                    () = &mut serving, if !serving.is_terminated() => {}
+                }
             }
             context.shutdown.cancel();
-            let mut serving = std::pin::pin!(serving);
             let half = begun + self.chassis.drain_timeout / 2;
-            if tokio::time::timeout_at(half, &mut serving).await.is_err() {
+            if !serving.is_terminated() && tokio::time::timeout_at(half, &mut serving).await.is_err() {
                 warn!("streams that did not end by themselves are ended now");
                 self.cut_streams.cancel();
                 serving.await;
