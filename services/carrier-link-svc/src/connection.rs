@@ -62,6 +62,9 @@ pub enum Why {
     /// The carrier takes no more octets.
     #[error("the carrier takes no more octets")]
     Stuck,
+    /// Submits time out, and nothing else is heard either.
+    #[error("the carrier leaves submits without answer and says nothing else")]
+    Deaf,
     /// The slot is another process's, or could not be renewed.
     #[error("the slot was lost")]
     SlotLost,
@@ -187,6 +190,9 @@ impl Connection<'_> {
             }
             if let Some(reason) = self.actions.close {
                 return Why::Session(reason);
+            }
+            if self.traffic.is_deaf() {
+                return Why::Deaf;
             }
             if !self.actions.up.is_empty() {
                 continue;
@@ -324,6 +330,12 @@ impl Connection<'_> {
 
     /// The connection is over: everything that is open is told to the line as uncertain.
     fn give_up(&mut self) {
+        // Answers that have arrived already are answers still.
+        if self.stream.try_read_buf(&mut self.buffer).is_ok() {
+            let now_ms = self.now_ms();
+            self.session
+                .on(Event::Received(&mut self.buffer), now_ms, &mut self.actions);
+        }
         self.on(Event::Disconnected);
         self.tell_line();
     }

@@ -13,11 +13,13 @@ use crate::{
     events::Teller,
     link::Common,
     store::{Collected, Job, Reply, Store, link_of_parts},
-    uplink,
+    uplink::{self, Unassembled},
 };
 
 const PERIOD: Duration = Duration::from_secs(1);
 const MOST_AT_ONCE: usize = 64;
+/// What cannot be told now is looked at again after this time.
+const POSTPONE_MS: u64 = 60_000;
 
 /// Looks every second, for all links, also for those that other processes have begun.
 pub async fn run(common: Common, shutdown: CancellationToken) {
@@ -48,14 +50,34 @@ pub async fn sweep(common: &Common, partition: Partition, now_ms: u64) -> Result
             actor: common.actor.clone(),
         };
         let collected = store.collected(&key).await?.unwrap_or_default();
-        let job = job(common, &teller, partition, &key, &collected, now_ms);
-        for reply in store.run([&job]).await? {
-            if reply? != Reply::Done {
+        let keyring = common.keyring.current();
+        let job = match uplink::assembled(&keyring, &teller, partition, &key, &collected, now_ms) {
+            Ok(job) => job,
+            Err(Unassembled::Damaged) => drop_parts(&teller, partition, &key, &collected, now_ms),
+            Err(error) => {
+                tracing::warn!(link = teller.link.as_str(), %error, "the parts of an uplink wait");
+                store
+                    .postpone_parts(partition, &key, now_ms + POSTPONE_MS)
+                    .await?;
                 continue;
             }
-            told += 1;
-            metrics::counter!("hongyan_link_uplinks_total", "link" => teller.link.as_str().to_owned(), "outcome" => "partial")
-                .increment(1);
+        };
+        let outcome = store.run([&job]).await?.pop();
+        match outcome {
+            Some(Ok(Reply::Done)) => {
+                told += 1;
+                let link = teller.link.as_str().to_owned();
+                metrics::counter!("hongyan_link_uplinks_total", "link" => link, "outcome" => "partial")
+                    .increment(1);
+            }
+            Some(Err(error)) => {
+                // The others behind it have their turn; it has its own in a while.
+                tracing::error!(link = teller.link.as_str(), %error, "an uplink was not told");
+                store
+                    .postpone_parts(partition, &key, now_ms + POSTPONE_MS)
+                    .await?;
+            }
+            _ => {}
         }
     }
     Ok(told)
@@ -85,32 +107,14 @@ pub async fn settle_doubts(common: &Common, partition: Partition, now_ms: u64) -
     Ok(settled)
 }
 
-fn job(
-    common: &Common,
-    teller: &Teller,
-    partition: Partition,
-    key: &str,
-    collected: &Collected,
-    now_ms: u64,
-) -> Job {
-    let assembled = uplink::assembled(
-        &common.keyring.current(),
-        teller,
-        partition,
-        key,
-        collected,
-        now_ms,
-    );
-    if let Some(Ok(job)) = assembled {
-        return job;
-    }
+/// The parts are gone already, or will never be readable: their deadline is forgotten.
+fn drop_parts(teller: &Teller, partition: Partition, key: &str, collected: &Collected, now_ms: u64) -> Job {
     if !collected.head.is_empty() {
         tracing::error!(
             link = teller.link.as_str(),
-            "the parts of an uplink cannot be opened; they are dropped"
+            "the parts of an uplink are damaged; they are dropped"
         );
     }
-    // The parts are gone or cannot be read: only their deadline is forgotten.
     Job::Complete {
         partition,
         parts: key.to_owned(),

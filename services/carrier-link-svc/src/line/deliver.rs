@@ -9,6 +9,7 @@ use hongyan_carrier_wire::cmpp::{
     },
 };
 use hongyan_telemetry::{TraceContext, context, names};
+use tokio::time::Instant;
 use tracing::Span;
 
 use super::{Delivery, Line, Pending};
@@ -17,7 +18,7 @@ use crate::{
     inbound::{self, Inbound},
     recorder::Recorded,
     store::{Job, PartReply, ReceiptReply, Reply, Store},
-    uplink::{self, Arrival},
+    uplink::{self, Arrival, Unassembled},
 };
 
 /// Results of a `DELIVER_RESP`.
@@ -38,6 +39,7 @@ impl Line {
         actions: &mut Actions<Up>,
         now_ms: u64,
     ) {
+        self.last_heard = Instant::now();
         let span = tracing::info_span!(
             parent: None,
             "cmpp deliver",
@@ -141,20 +143,19 @@ impl Line {
                 let keyring = self.link.keyring.current();
                 let parts = delivery.parts.clone().unwrap_or_default();
                 let partition = Store::partition_of(&parts);
-                let job = partition.and_then(|partition| {
+                let job = partition.ok_or(Unassembled::Damaged).and_then(|partition| {
                     uplink::assembled(&keyring, &self.link.teller, partition, &parts, &collected, now_ms)
                 });
                 match job {
-                    Some(Ok(job)) => {
-                        self.order(
-                            job,
-                            Pending::Deliver(Box::new(delivery)),
-                            Some(self.link.tuning.answer_within),
-                        );
+                    Ok(job) => {
+                        let patience = Some(self.link.tuning.answer_within);
+                        self.order(job, Pending::Deliver(Box::new(delivery)), patience);
                         return;
                     }
-                    Some(Err(error)) => cannot_seal(error),
-                    None => OTHER,
+                    Err(error) => {
+                        tracing::error!(link = self.link.name(), %error, "a long uplink cannot be told");
+                        OTHER
+                    }
                 }
             }
             Recorded::Reply(Reply::Part(PartReply::Waiting)) => {

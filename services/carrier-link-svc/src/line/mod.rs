@@ -60,6 +60,10 @@ pub struct Line {
     flying: HashMap<u64, Flight>,
     late: VecDeque<(u64, LateSubmit)>,
     pause: Pause,
+    /// When the carrier last answered a submit or delivered something.
+    last_heard: Instant,
+    /// A submit has timed out, and since it left the carrier has said nothing.
+    deaf: bool,
     reported_waiting: usize,
 }
 
@@ -127,8 +131,15 @@ impl Line {
             flying: HashMap::new(),
             late: VecDeque::new(),
             pause: Pause::default(),
+            last_heard: Instant::now(),
+            deaf: false,
             reported_waiting: 0,
         }
+    }
+
+    /// The connection is of no use: a submit has timed out, and since it left nothing could be understood of the carrier.
+    pub fn is_deaf(&self) -> bool {
+        self.deaf
     }
 
     /// The next answer of the store; `None` where the recorder has ended.
@@ -354,6 +365,7 @@ impl Line {
         }
         self.report_waiting();
         self.link.board.in_flight(self.slot, 0);
+        self.deaf = false;
     }
 
     /// When to look again at the latest, though nothing happens.

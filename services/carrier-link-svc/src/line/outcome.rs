@@ -5,6 +5,7 @@ use hongyan_carrier_wire::cmpp::{
     session::{NotSent, Uncertain, client::SubmitOutcome},
 };
 use hongyan_telemetry::names;
+use tokio::time::Instant;
 
 use super::{Flight, LateSubmit, Line, MOST_LATE, Pending};
 use crate::{
@@ -25,6 +26,12 @@ impl Line {
         is_late: bool,
         now_ms: u64,
     ) {
+        if matches!(
+            outcome,
+            SubmitOutcome::Accepted { .. } | SubmitOutcome::Refused { .. }
+        ) {
+            self.last_heard = Instant::now();
+        }
         if is_late {
             self.late_answer(token, sequence.unwrap_or(0), outcome);
             return;
@@ -132,11 +139,16 @@ impl Line {
     }
 
     fn uncertain(&mut self, token: u64, flight: Flight, why: Uncertain) {
-        let Flight { mut work, span, .. } = flight;
+        let Flight {
+            mut work,
+            span,
+            since,
+        } = flight;
         let name = self.link.name().to_owned();
         metrics::counter!("hongyan_link_uncertain_total", "link" => name, "class" => work.outbound.class.as_str())
             .increment(1);
         if why == Uncertain::TimedOut {
+            self.deaf |= since >= self.last_heard;
             if self.late.len() >= MOST_LATE {
                 self.late.pop_front();
             }

@@ -196,6 +196,22 @@ impl Store {
         answers.pop().unwrap_or_else(|| Ok(Vec::new()))
     }
 
+    /// Looks at these parts again at that time.
+    pub async fn postpone_parts(
+        &self,
+        partition: Partition,
+        parts: &str,
+        at_ms: u64,
+    ) -> Result<(), QueueError> {
+        let mut batch = Batch::new();
+        let key = keys::part_deadlines(partition);
+        batch.command("ZADD", &[key.as_str(), "XX", &at_ms.to_string(), parts]);
+        for result in batch.run(&mut self.redis.shared()).await? {
+            result?;
+        }
+        Ok(())
+    }
+
     /// The stored parts under a key; `None` where they are gone.
     pub async fn collected(&self, parts: &str) -> Result<Option<Collected>, QueueError> {
         let mut batch = Batch::new();
