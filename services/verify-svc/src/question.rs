@@ -95,6 +95,18 @@ impl Question {
                 "must be 1 to 128 characters, none of them a control character",
             );
         }
+        for (field, value) in [
+            ("request_id", &request.request_id),
+            ("consent_id", &request.consent_id),
+            ("purpose", &request.purpose),
+        ] {
+            if holds_a_persons_number(value, today) {
+                wrong.add(
+                    field,
+                    "holds a mobile number or an id number; it is kept in clear and must be free of personal data",
+                );
+            }
+        }
         let claims = match (name.flatten(), id_number.flatten()) {
             (Some(name), Some(number)) => Some(Claims::Both(name, number)),
             (Some(name), None) => Some(Claims::Name(name)),
@@ -149,6 +161,16 @@ impl Question {
     }
 }
 
+/// Whether a word of a text is somebody's number. Digits inside of a longer word, such as a part of a UUID, are left alone.
+fn holds_a_persons_number(text: &str, today: Date) -> bool {
+    text.split(|c: char| !c.is_ascii_alphanumeric())
+        .any(|word| match word.len() {
+            11 | 13 => Msisdn::parse(word).is_ok(),
+            18 => IdNumber::parse(word, today).is_ok(),
+            _ => false,
+        })
+}
+
 /// Collects wrong fields.
 struct Wrong(Problem);
 
@@ -185,6 +207,38 @@ mod tests {
     fn wrong_fields(request: &VerifyIdentityRequest) -> Vec<String> {
         let problem = Question::read(request, date!(2026 - 11 - 21)).unwrap_err();
         problem.fields.into_iter().map(|field| field.field).collect()
+    }
+
+    #[test]
+    fn what_is_kept_in_clear_holds_nobodys_number() {
+        for number in ["13800138000", "8613800138000", "11010519491231002x"] {
+            let wrong = VerifyIdentityRequest {
+                request_id: format!("policy-{number}"),
+                consent_id: number.into(),
+                purpose: format!("核验{number}，投保"),
+                ..request()
+            };
+            assert_eq!(
+                wrong_fields(&wrong),
+                ["request_id", "consent_id", "purpose"],
+                "{number}"
+            );
+        }
+        for harmless in [
+            "550e8400-e29b-41d4-a716-138001380001",
+            "20261121-000000013800138000",
+            "110105194912310021",
+            "23800138000",
+        ] {
+            let right = VerifyIdentityRequest {
+                request_id: harmless.into(),
+                ..request()
+            };
+            assert!(
+                Question::read(&right, date!(2026 - 11 - 21)).is_ok(),
+                "{harmless}"
+            );
+        }
     }
 
     #[test]
