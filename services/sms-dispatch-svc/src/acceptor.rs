@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use hongyan_catalog::{Catalog, LiveCatalog, Tenant, Window};
 use hongyan_chassis::{LiveKeyring, Problem};
-use hongyan_domain::{MessageId, Msisdn};
+use hongyan_domain::{MessageClass, MessageId, Msisdn};
 use hongyan_envelope::{Keyring, SUBJECT};
 use hongyan_proto::{
     carrier::v1::OutboundMessage,
@@ -183,16 +183,23 @@ impl Acceptor {
             carrier: record.carrier,
             accepted_at_unix_ms: now_ms,
         };
+        // A reply is free of throttles and opt-outs because the subscriber asked, and only the router knows that: from
+        // anybody else the class would be a way around both.
+        let admitted_as = match submission.class {
+            MessageClass::Reply if !caller.is_uplink_router() => MessageClass::Notice,
+            class => class,
+        };
         let draft = Draft {
             id,
             tenant: tenant.id.clone(),
             class: submission.class,
+            admitted_as,
             link: submission.link.clone(),
             tag: tag.short(),
             now_ms,
             fingerprint: Fingerprint::of(request, &submission.phone, keyring),
             answer: answer.encode_to_vec(),
-            windows: windows(tenant.limits.windows(submission.class)),
+            windows: windows(tenant.limits.windows(admitted_as)),
             most_waiting: self.most_waiting(tenant),
             most_entries: self.most_entries,
             audit_event: audit::accepted(&message_id, &record, submission.class.as_str(), caller.id()),

@@ -34,6 +34,8 @@ pub struct Draft {
     pub request_id: RequestId,
     /// Decides the send queue.
     pub class: MessageClass,
+    /// The class whose windows and opt-out it counts in.
+    pub admitted_as: MessageClass,
     /// Decides the send queue.
     pub link: LinkName,
     /// The recipient's tag, as in keys.
@@ -85,12 +87,17 @@ impl Draft {
     fn call(&self) -> Call<'static> {
         let partition = self.id.partition();
         // Bulk may be refused and codes never: only what the owner can turn off asks for the mark.
-        let opt_out_counts = matches!(self.class, MessageClass::Notice | MessageClass::Bulk);
+        let opt_out_counts = matches!(self.admitted_as, MessageClass::Notice | MessageClass::Bulk);
         ACCEPT
             .prepare()
             .key(keys::idempotency(partition, &self.tenant, &self.request_id))
             .key(keys::message(self.id))
-            .key(keys::windows(partition, &self.tenant, self.class, &self.tag))
+            .key(keys::windows(
+                partition,
+                &self.tenant,
+                self.admitted_as,
+                &self.tag,
+            ))
             .key(keys::opt_out(partition, &self.tenant, &self.tag))
             .key(shared::out(partition, &self.link, self.class))
             .key(keys::deadlines(partition))

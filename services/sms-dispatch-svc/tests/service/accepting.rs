@@ -6,6 +6,7 @@ use hongyan_chassis::Problem;
 use hongyan_proto::{
     audit::v1::AuditEvent,
     carrier::v1::OutboundMessage,
+    common::v1::MessageClass,
     dispatch::v1::{
         GetMessageRequest, GetQueuesRequest, MessageStatus, SendMessageRequest, SetOptOutRequest,
     },
@@ -230,6 +231,50 @@ async fn a_second_code_within_the_minute_is_told_how_long_to_wait() {
         .send_message(notice("r-3", "13800138000"))
         .await
         .expect("notices count apart");
+    house.close().await;
+}
+
+/// The catalog's default, which this tenant has.
+const NOTICES_A_DAY: usize = 50;
+
+#[tokio::test]
+async fn the_class_reply_is_no_way_around_opt_outs_and_windows_but_for_the_router() {
+    let house = House::open().await;
+    let (mut shebao, mut router) = (house.client(SHEBAO).await, house.client(ROUTER).await);
+    let reply = |request_id: &str, tenant: &str| SendMessageRequest {
+        class: MessageClass::Reply.into(),
+        tenant: tenant.into(),
+        ..notice(request_id, "13800138000")
+    };
+    let opt_out = SetOptOutRequest {
+        tenant: "shebao".into(),
+        phone: "13800138000".into(),
+        opted_out: true,
+    };
+    router.set_opt_out(opt_out.clone()).await.unwrap();
+    let refused = shebao.send_message(reply("r-1", "")).await.unwrap_err();
+    assert_eq!(reason(&refused), "OPTED_OUT");
+    router
+        .send_message(reply("r-2", "shebao"))
+        .await
+        .expect("the subscriber asked");
+
+    router
+        .set_opt_out(SetOptOutRequest {
+            opted_out: false,
+            ..opt_out
+        })
+        .await
+        .unwrap();
+    for n in 0..NOTICES_A_DAY {
+        shebao.send_message(reply(&format!("n-{n}"), "")).await.unwrap();
+    }
+    let refused = shebao.send_message(reply("one-more", "")).await.unwrap_err();
+    assert_eq!(reason(&refused), "THROTTLED");
+    router
+        .send_message(reply("r-3", "shebao"))
+        .await
+        .expect("the subscriber asked again");
     house.close().await;
 }
 

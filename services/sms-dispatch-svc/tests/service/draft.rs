@@ -34,6 +34,7 @@ pub(crate) fn draft(serial: u64, tag: &str, now_ms: i64) -> Draft {
         tenant: TenantId::parse("shebao").unwrap(),
         request_id: RequestId::parse(&format!("r-{serial}")).unwrap(),
         class,
+        admitted_as: class,
         link: LinkName::parse("cmcc").unwrap(),
         tag: tag.to_owned(),
         now_ms,
