@@ -18,7 +18,7 @@ mod tests;
 
 use std::{future::Future, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, anyhow};
 use hongyan_identity::{Credentials, IdentitySettings, incoming, install_crypto_provider};
 use hongyan_proto::uplink::v1::uplink_handler_service_server::UplinkHandlerServiceServer;
 use tokio::{net::TcpListener, task::JoinHandle};
@@ -75,7 +75,9 @@ impl HandlerSim {
             method_table_file: None,
             reload_interval: Duration::from_secs(1),
         })
-        .await?;
+        .await
+        // The error's own text holds its cause; a chain would tell it twice.
+        .map_err(|error| anyhow!("{error}"))?;
         let grpc = listen(config.listen).await?;
         let control = listen(config.control).await?;
         let shutdown = CancellationToken::new();

@@ -27,10 +27,15 @@ pub(super) async fn serve(listener: TcpListener, state: Arc<State>, shutdown: Ca
 async fn verify(Held(state): Held<Arc<State>>, headers: HeaderMap, body: Bytes) -> Response {
     let key = headers.get("x-api-key").and_then(|key| key.to_str().ok());
     if !state.authorized(key) {
-        return StatusCode::UNAUTHORIZED.into_response();
+        return (StatusCode::UNAUTHORIZED, "X-Api-Key is missing or wrong\n").into_response();
     }
     let Ok(question) = serde_json::from_slice::<Question>(&body) else {
-        return StatusCode::BAD_REQUEST.into_response();
+        // What the parser says could quote the person's data.
+        return (
+            StatusCode::BAD_REQUEST,
+            "a question is {\"phone\": …, \"name\": …, \"id_number\": …}\n",
+        )
+            .into_response();
     };
     let (mut answer, faults) = state.ask(&question, headers.contains_key("traceparent"));
     tokio::time::sleep(Duration::from_millis(faults.delay_ms)).await;

@@ -20,6 +20,9 @@ pub(crate) struct Cli {
     /// Show times at this offset from UTC
     #[arg(long, global = true, default_value = "+08:00", allow_hyphen_values = true, value_parser = when::parse_offset)]
     pub(crate) utc_offset: UtcOffset,
+    /// Lay tables out for so many columns; by default as wide as the terminal, without limit into a file or pipe
+    #[arg(long, global = true, value_name = "COLUMNS", value_parser = clap::value_parser!(u16).range(40..))]
+    pub(crate) width: Option<u16>,
     #[command(subcommand)]
     pub(crate) command: Command,
 }
@@ -40,6 +43,8 @@ pub(crate) enum Command {
     Status,
 }
 
+/// The tenant is the one of the identity in the settings: use a caller's, an operator has none.
+///
 /// A person's data stands in the list of processes and in the shell's history when it is an argument: prefer --stdin.
 #[derive(Debug, Args)]
 pub(crate) struct Verify {

@@ -9,6 +9,7 @@ mod args;
 mod clients;
 mod command;
 mod exit;
+mod screen;
 mod settings;
 mod table;
 mod when;
@@ -33,7 +34,15 @@ fn main() -> ExitCode {
 
 fn run(cli: Cli) -> Result<Answer, Failure> {
     let usage = |why: String| Failure::Usage(why);
-    let settings = Settings::load(cli.config.clone()).map_err(|mistakes| usage(mistakes.to_string()))?;
+    let without_file = cli.config.is_none();
+    let settings = Settings::load(cli.config.clone()).map_err(|mistakes| {
+        let hint = if without_file {
+            "\nname the settings file with --config FILE or HONGYAN_CLI_CONFIG"
+        } else {
+            ""
+        };
+        usage(format!("{mistakes}{hint}"))
+    })?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()

@@ -57,7 +57,7 @@ impl Settings {
         let domain = &identity.trust_domain;
         let places = [Place::Verify, Place::Dispatch, Place::Audit].map(|place| {
             let name = place.name();
-            let address = source.optional(&format!("{name}.address"));
+            let address = address(&mut source, &format!("{name}.address"));
             let key = format!("{name}.spiffe_id");
             (
                 address,
@@ -69,8 +69,12 @@ impl Settings {
             "link.spiffe_id",
             &format!("spiffe://{domain}/svc/carrier-link"),
         );
+        let links: Vec<String> = source.list("links");
+        if let Some(wrong) = links.iter().find(|link| !is_address(link)) {
+            source.note("links", &format!("{wrong:?} {ADDRESS}"));
+        }
         let settings = Self {
-            links: source.list("links"),
+            links,
             link_id,
             keyring_file: source.secret_file("keyring.file"),
             deadline: source.duration_ms("deadline_ms", 10_000),
@@ -89,6 +93,21 @@ impl Settings {
             None => Err(format!("{}.address must be set for this command", place.name())),
         }
     }
+}
+
+const ADDRESS: &str = "must be host:port, such as dispatch.example:8443";
+
+fn address(source: &mut Source, key: &str) -> Option<String> {
+    let address: Option<String> = source.optional(key);
+    if address.as_deref().is_some_and(|address| !is_address(address)) {
+        source.note(key, ADDRESS);
+    }
+    address
+}
+
+fn is_address(text: &str) -> bool {
+    text.rsplit_once(':')
+        .is_some_and(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok_and(|port| port > 0))
 }
 
 fn spiffe_id(source: &mut Source, key: &str, default: &str) -> String {
@@ -145,12 +164,18 @@ mod tests {
 
     #[test]
     fn every_mistake_is_told_at_once() {
-        let told =
-            read("dispatch: {spiffe_id: nobody}\ndeadline_ms: 0\nlink: {address: 'x:1'}\n").unwrap_err();
+        let told = read(
+            "dispatch: {spiffe_id: nobody, address: nowhere}\nverify: {address: 'host:99999'}\n\
+             deadline_ms: 0\nlink: {address: 'x:1'}\nlinks: 'l:1,:2'\n",
+        )
+        .unwrap_err();
         for key in [
             "identity.cert_file",
             "identity.trust_domain",
             "dispatch.spiffe_id",
+            "dispatch.address",
+            "verify.address",
+            "links (",
             "deadline_ms",
             "link.address",
         ] {

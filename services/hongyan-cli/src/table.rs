@@ -1,9 +1,15 @@
 //! Tables for people.
 
-use comfy_table::{Cell, ContentArrangement, Table, presets};
+use comfy_table::{Cell, ColumnConstraint, ContentArrangement, Table, presets};
 
-/// Rows under a heading; what comes from outside stands in one line, without control characters.
-pub(crate) fn table<R>(heading: &[&str], rows: impl IntoIterator<Item = R>) -> String
+use crate::screen::Screen;
+
+/// The least that is left for the last column before the others give way too.
+const LEAST_LAST: u16 = 16;
+
+/// Rows under a heading; what comes from outside stands in one line, without control characters. Where the screen is too
+/// narrow the last column is wrapped, and if that is not enough all are.
+pub(crate) fn table<R>(screen: Screen, heading: &[&str], rows: impl IntoIterator<Item = R>) -> String
 where
     R: IntoIterator<Item = String>,
 {
@@ -15,11 +21,38 @@ where
     for row in rows {
         table.add_row(row.into_iter().map(|text| plain(&text)));
     }
+    if let Some(width) = screen.width() {
+        fit(&mut table, width);
+    }
     table.to_string()
+}
+
+fn fit(table: &mut Table, width: u16) {
+    let widths = table.column_max_content_widths();
+    let borders = u16::try_from(3 * widths.len() + 1).unwrap_or(u16::MAX);
+    let total = widths
+        .iter()
+        .fold(borders, |sum, column| sum.saturating_add(*column));
+    if total <= width {
+        return;
+    }
+    table
+        .set_content_arrangement(ContentArrangement::Dynamic)
+        .set_width(width);
+    let last = widths.last().copied().unwrap_or(0);
+    if total - last + LEAST_LAST.min(last) > width {
+        return;
+    }
+    for column in 0..widths.len().saturating_sub(1) {
+        if let Some(column) = table.column_mut(column) {
+            column.set_constraint(ColumnConstraint::ContentWidth);
+        }
+    }
 }
 
 /// As [`table`], without the columns that are empty in every row.
 pub(crate) fn slim_table<const N: usize>(
+    screen: Screen,
     heading: [&str; N],
     rows: impl IntoIterator<Item = [String; N]>,
 ) -> String {
@@ -31,7 +64,7 @@ pub(crate) fn slim_table<const N: usize>(
     let rows = rows
         .iter()
         .map(|row| used.iter().map(|nth| row[*nth].clone()).collect::<Vec<_>>());
-    table(&heading, rows)
+    table(screen, &heading, rows)
 }
 
 /// Names with their values, below each other; without those that have none.
@@ -46,7 +79,7 @@ pub(crate) fn list<'a>(pairs: impl IntoIterator<Item = (&'a str, String)>) -> St
 }
 
 /// A terminal obeys control characters, and not all text here is ours.
-fn plain(text: &str) -> String {
+pub(crate) fn plain(text: &str) -> String {
     text.chars()
         .map(|c| if c.is_control() { ' ' } else { c })
         .collect()
@@ -54,15 +87,66 @@ fn plain(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use time::UtcOffset;
+
     use super::{list, slim_table, table};
+    use crate::screen::Screen;
+
+    fn unlimited() -> Screen {
+        Screen::unlimited(UtcOffset::UTC)
+    }
+
+    fn widest(text: &str) -> usize {
+        // The texts of these tests hold Chinese characters, two columns each, and others of one.
+        let width = |c: char| {
+            if ('\u{4e00}'..='\u{9fff}').contains(&c) {
+                2
+            } else {
+                1
+            }
+        };
+        text.lines()
+            .map(|line| line.chars().map(width).sum())
+            .max()
+            .unwrap_or(0)
+    }
+
+    #[test]
+    fn a_narrow_screen_wraps_the_last_column_alone() {
+        let rows = || [["2026-11-22 06:03:46", "slot 0, sequence 569346829, attempt 1"].map(str::to_owned)];
+        let wide = table(unlimited(), &["time", "detail"], rows());
+        assert_eq!(widest(&wide), 63);
+        let narrow = table(Screen::of_width(50), &["time", "detail"], rows());
+        assert!(widest(&narrow) <= 50, "{narrow}");
+        assert!(narrow.contains("2026-11-22 06:03:46"), "{narrow}");
+        assert_eq!(narrow.lines().count(), 6, "{narrow}");
+        let tiny = table(Screen::of_width(30), &["time", "detail"], rows());
+        assert!(widest(&tiny) <= 30, "{tiny}");
+    }
+
+    #[test]
+    fn chinese_characters_are_two_columns_wide() {
+        let text = table(
+            unlimited(),
+            &["a", "b"],
+            [["星河人寿", "1"], ["ab", "2"]].map(|row| row.map(str::to_owned)),
+        );
+        let widths: Vec<_> = text.lines().map(widest).collect();
+        assert!(widths.iter().all(|width| *width == widths[0]), "{text}");
+    }
 
     #[test]
     fn empty_columns_are_left_out() {
         let row = |cells: [&str; 3]| cells.map(str::to_owned);
-        let slim = slim_table(["a", "b", "c"], [row(["1", "", ""]), row(["", "", "2"])]);
+        let slim = slim_table(
+            unlimited(),
+            ["a", "b", "c"],
+            [row(["1", "", ""]), row(["", "", "2"])],
+        );
         assert_eq!(
             slim,
             table(
+                unlimited(),
                 &["a", "c"],
                 [["1".to_owned(), String::new()], [String::new(), "2".to_owned()]]
             )
@@ -71,7 +155,7 @@ mod tests {
 
     #[test]
     fn control_characters_do_not_reach_the_terminal() {
-        let text = table(&["a"], [["x\u{1b}[2Jy\nz".to_owned()]]);
+        let text = table(unlimited(), &["a"], [["x\u{1b}[2Jy\nz".to_owned()]]);
         assert!(text.contains("x [2Jy z") && !text.contains('\u{1b}'));
         assert_eq!(list([("n", "a\rb".to_owned())]), "n  a b");
     }

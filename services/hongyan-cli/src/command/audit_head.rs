@@ -7,20 +7,21 @@ use crate::{
     answer::{Answer, Failure},
     clients::Clients,
     exit::Exit,
+    screen::Screen,
     table::{list, table},
 };
 
-pub(crate) async fn run(clients: &Clients) -> Result<Answer, Failure> {
+pub(crate) async fn run(clients: &Clients, screen: Screen) -> Result<Answer, Failure> {
     let mut client = clients.audit()?;
     let head = client
         .get_head(GetHeadRequest {})
         .await
         .map_err(Failure::of("audit"))?;
-    Ok(render(&head.into_inner()))
+    Ok(render(&head.into_inner(), screen))
 }
 
 /// A missing event is a no.
-fn render(head: &GetHeadResponse) -> Answer {
+fn render(head: &GetHeadResponse, screen: Screen) -> Answer {
     let mut parts = vec![
         list([
             ("size", head.size.to_string()),
@@ -28,6 +29,7 @@ fn render(head: &GetHeadResponse) -> Answer {
             ("indexed", head.indexed.to_string()),
         ]),
         table(
+            screen,
             &["action", "events"],
             head.events_by_action
                 .iter()
@@ -47,7 +49,7 @@ fn render(head: &GetHeadResponse) -> Answer {
         });
         parts.push(format!(
             "missing events:\n{}",
-            table(&["producer", "epoch", "first", "last"], rows)
+            table(screen, &["producer", "epoch", "first", "last"], rows)
         ));
     }
     let gaps = head.gaps.iter().map(|gap| {
@@ -76,7 +78,7 @@ mod tests {
     use hongyan_proto::audit::v1::{GetHeadResponse, SequenceGap};
 
     use super::render;
-    use crate::exit::Exit;
+    use crate::{exit::Exit, screen::Screen};
 
     fn head() -> GetHeadResponse {
         GetHeadResponse {
@@ -94,7 +96,7 @@ mod tests {
 
     #[test]
     fn a_whole_record_is_a_yes() {
-        let answer = render(&head());
+        let answer = render(&head(), Screen::of_width(120));
         let expected = format!(
             "\
 size     3
@@ -123,10 +125,13 @@ no numbered event is missing",
             first_missing: 4,
             last_missing: 5,
         };
-        let answer = render(&GetHeadResponse {
-            gaps: vec![gap],
-            ..head()
-        });
+        let answer = render(
+            &GetHeadResponse {
+                gaps: vec![gap],
+                ..head()
+            },
+            Screen::of_width(120),
+        );
         assert_eq!(answer.exit, Exit::No);
         assert!(answer.text.contains("verify-svc-1"));
         assert_eq!(answer.json["gaps"][0]["last_missing"], 5);

@@ -7,7 +7,6 @@ use hongyan_domain::Msisdn;
 use hongyan_envelope::{Keyring, SUBJECT};
 use hongyan_proto::audit::v1::{AuditEvent, Leaf, QueryRequest};
 use serde_json::{Value, json};
-use time::UtcOffset;
 
 use super::input;
 use crate::{
@@ -15,6 +14,7 @@ use crate::{
     args::Query,
     clients::Clients,
     exit::Exit,
+    screen::Screen,
     table::slim_table,
     when,
 };
@@ -24,7 +24,7 @@ const MAX_PAGE: u32 = 1_000;
 /// A page may be short, even empty, and still have a next one: the service does a bounded amount of work for each.
 const MAX_PAGES: u32 = 10_000;
 
-pub(crate) async fn run(args: Query, clients: &Clients, offset: UtcOffset) -> Result<Answer, Failure> {
+pub(crate) async fn run(args: Query, clients: &Clients, screen: Screen) -> Result<Answer, Failure> {
     let mut client = clients.audit()?;
     let limit = args.limit;
     let keyring = clients.settings.keyring_file.as_ref();
@@ -44,7 +44,7 @@ pub(crate) async fn run(args: Query, clients: &Clients, offset: UtcOffset) -> Re
             break;
         }
     }
-    Ok(render(&leaves, &request.page_token, offset))
+    Ok(render(&leaves, &request.page_token, screen))
 }
 
 fn request(
@@ -95,41 +95,24 @@ fn tag_of(phone: &str, keyring: Option<&SecretFile>) -> Result<Vec<u8>, Failure>
     Ok(keyring.tag(SUBJECT, &phone.e164()).as_bytes().to_vec())
 }
 
-fn render(leaves: &[Leaf], next_page_token: &str, offset: UtcOffset) -> Answer {
+fn render(leaves: &[Leaf], next_page_token: &str, screen: Screen) -> Answer {
     let none = AuditEvent::default();
     let rows = leaves.iter().map(|leaf| {
         let event = leaf.event.as_ref().unwrap_or(&none);
-        let attributes = event
-            .attributes
-            .iter()
-            .map(|(name, value)| format!("{name}={value}"));
         [
             leaf.index.to_string(),
-            when::show(leaf.received_at_unix_ms, offset),
+            screen.time(leaf.received_at_unix_ms),
             event.action.clone(),
             event.outcome.clone(),
-            event.actor.clone(),
             event.tenant.clone(),
-            event.message_id.clone(),
-            event.trace_id.clone(),
-            attributes.collect::<Vec<_>>().join(" "),
+            details(event),
         ]
     });
     let mut text = if leaves.is_empty() {
         "no events".to_owned()
     } else {
-        let heading = [
-            "index",
-            "received",
-            "action",
-            "outcome",
-            "actor",
-            "tenant",
-            "message",
-            "trace",
-            "attributes",
-        ];
-        slim_table(heading, rows)
+        let heading = ["index", "received", "action", "outcome", "tenant", "details"];
+        slim_table(screen, heading, rows)
     };
     if !next_page_token.is_empty() {
         text = format!("{text}\nthere is more: --page-token {next_page_token}");
@@ -142,6 +125,26 @@ fn render(leaves: &[Leaf], next_page_token: &str, offset: UtcOffset) -> Answer {
             "next_page_token": next_page_token,
         }),
     }
+}
+
+/// Everything that is long, in one column that can be wrapped.
+fn details(event: &AuditEvent) -> String {
+    let named = [
+        ("actor", &event.actor),
+        ("message", &event.message_id),
+        ("trace", &event.trace_id),
+        ("consent", &event.consent_id),
+        ("purpose", &event.purpose),
+    ];
+    let named = named
+        .into_iter()
+        .filter(|(_, value)| !value.is_empty())
+        .map(|(name, value)| format!("{name}={value}"));
+    let attributes = event
+        .attributes
+        .iter()
+        .map(|(name, value)| format!("{name}={value}"));
+    named.chain(attributes).collect::<Vec<_>>().join(" ")
 }
 
 fn leaf_json(leaf: &Leaf) -> Value {
@@ -183,6 +186,7 @@ mod tests {
     use crate::{
         answer::Failure,
         args::{Audit, Cli, Command},
+        screen::Screen,
     };
 
     const KEYS: &str = r#"{"active": "k1", "keys": {"k1": "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="}, "tag_key": "AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE="}"#;
@@ -282,7 +286,7 @@ mod tests {
             event: Some(event),
             ..Leaf::default()
         };
-        let answer = render(&[leaf], "0a", offset!(+8));
+        let answer = render(&[leaf], "0a", Screen::unlimited(offset!(+8)));
         for expected in [
             "│ 7 ",
             "2025-11-21 20:43:28.123",
@@ -294,6 +298,6 @@ mod tests {
         }
         assert_eq!(answer.json["events"][0]["attributes"]["link"], "cmcc-1");
         assert_eq!(answer.json["events"][0]["is_sealed"], true);
-        assert_eq!(render(&[], "", offset!(UTC)).text, "no events");
+        assert_eq!(render(&[], "", Screen::unlimited(offset!(UTC))).text, "no events");
     }
 }

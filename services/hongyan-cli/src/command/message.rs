@@ -3,21 +3,23 @@
 use hongyan_domain::MessageId;
 use hongyan_proto::dispatch::v1::{GetMessageRequest, GetMessageResponse, StatusDetail};
 use serde_json::{Value, json};
-use time::UtcOffset;
 
 use crate::{
     answer::{Answer, Failure},
     clients::Clients,
     exit::Exit,
-    table::{list, slim_table, table},
+    screen::Screen,
+    table::{list, plain, slim_table, table},
     when, words,
 };
 
-pub(crate) async fn run(id: &str, clients: &Clients, offset: UtcOffset) -> Result<Answer, Failure> {
+pub(crate) async fn run(id: &str, clients: &Clients, screen: Screen) -> Result<Answer, Failure> {
     let mut client = clients.dispatch()?;
-    let id: MessageId = id
-        .parse()
-        .map_err(|_| Failure::Usage("the id is not a message's id".to_owned()))?;
+    let id: MessageId = id.trim().to_ascii_lowercase().parse().map_err(|_| {
+        Failure::Usage(
+            "a message's id is what `send` answered, such as 01a20025-173d-7000-bc30-55eb12267919".to_owned(),
+        )
+    })?;
     let request = GetMessageRequest {
         message_id: id.to_string(),
     };
@@ -27,28 +29,32 @@ pub(crate) async fn run(id: &str, clients: &Clients, offset: UtcOffset) -> Resul
         .map_err(Failure::of("dispatch"))?;
     let message = answer.into_inner();
     Ok(Answer {
-        text: render(&message, offset),
+        text: render(&message, screen),
         json: message_json(&message),
         exit: Exit::Yes,
     })
 }
 
 /// What it is, its timeline, and its segments where there are several.
-pub(crate) fn render(message: &GetMessageResponse, offset: UtcOffset) -> String {
-    let mut parts = vec![head(message, offset), timeline(message, offset)];
+pub(crate) fn render(message: &GetMessageResponse, screen: Screen) -> String {
+    let mut parts = vec![head(message, screen), timeline(message, screen)];
     if message.events_omitted > 0 {
         parts.push(format!(
             "{} intermediate events are left out",
             message.events_omitted
         ));
     }
+    let advice = advice(message);
+    if !advice.is_empty() {
+        parts.push(advice.join("\n"));
+    }
     if message.segments.len() > 1 {
-        parts.push(segments(message, offset));
+        parts.push(segments(message, screen));
     }
     parts.join("\n\n")
 }
 
-fn head(message: &GetMessageResponse, offset: UtcOffset) -> String {
+fn head(message: &GetMessageResponse, screen: Screen) -> String {
     let none = StatusDetail::default();
     let status = message.status.as_ref().unwrap_or(&none);
     let finality = if status.r#final { "final" } else { "not final" };
@@ -78,7 +84,7 @@ fn head(message: &GetMessageResponse, offset: UtcOffset) -> String {
         ("carrier", words::carrier(message.carrier)),
         ("link", message.link.clone()),
         ("segments", message.segment_count.to_string()),
-        ("accepted", when::show(message.accepted_at_unix_ms, offset)),
+        ("accepted", screen.time(message.accepted_at_unix_ms)),
         ("trace", message.trace_id.clone()),
         (
             "note",
@@ -93,15 +99,17 @@ fn head(message: &GetMessageResponse, offset: UtcOffset) -> String {
 
 const DUPLICATE: &str = "sent again after an uncertain submit: the recipient may have it twice";
 
-fn timeline(message: &GetMessageResponse, offset: UtcOffset) -> String {
+fn timeline(message: &GetMessageResponse, screen: Screen) -> String {
     let start = message
         .events
         .first()
         .map_or(message.accepted_at_unix_ms, |event| event.at_unix_ms);
     let rows = message.events.iter().map(|event| {
+        let elapsed = when::elapsed(event.at_unix_ms.saturating_sub(start));
         [
-            when::show(event.at_unix_ms, offset),
-            when::elapsed(event.at_unix_ms.saturating_sub(start)),
+            screen.time_on(event.at_unix_ms, message.accepted_at_unix_ms),
+            // Beside the time it is only convenient.
+            if screen.is_wide() { elapsed } else { String::new() },
             event.hop.clone(),
             event.event.clone(),
             if event.segment == 0 {
@@ -111,16 +119,32 @@ fn timeline(message: &GetMessageResponse, offset: UtcOffset) -> String {
             },
             event.raw_code.clone(),
             event.detail.clone(),
-            event.advice.clone(),
         ]
     });
-    let heading = [
-        "time", "elapsed", "hop", "event", "segment", "raw code", "detail", "advice",
-    ];
-    slim_table(heading, rows)
+    let heading = ["time", "elapsed", "hop", "event", "seg", "raw code", "detail"];
+    slim_table(screen, heading, rows)
 }
 
-fn segments(message: &GetMessageResponse, offset: UtcOffset) -> String {
+/// What is advised at a hop and not at the head already: once for each code.
+fn advice(message: &GetMessageResponse) -> Vec<String> {
+    let of_head = message
+        .status
+        .as_ref()
+        .map(|status| status.advice.as_str())
+        .unwrap_or_default();
+    let mut told = Vec::new();
+    for event in &message.events {
+        if !event.advice.is_empty() && event.advice != of_head {
+            let line = format!("{} {}: {}", event.event, event.raw_code, plain(&event.advice));
+            if !told.contains(&line) {
+                told.push(line);
+            }
+        }
+    }
+    told
+}
+
+fn segments(message: &GetMessageResponse, screen: Screen) -> String {
     let none = StatusDetail::default();
     let rows = message.segments.iter().map(|segment| {
         let status = segment.status.as_ref().unwrap_or(&none);
@@ -129,11 +153,12 @@ fn segments(message: &GetMessageResponse, offset: UtcOffset) -> String {
             words::status(status.status),
             status.raw_code.clone(),
             segment.carrier_message_id.clone(),
-            when::show(segment.submitted_at_unix_ms, offset),
-            when::show(segment.receipt_at_unix_ms, offset),
+            screen.time(segment.submitted_at_unix_ms),
+            screen.time(segment.receipt_at_unix_ms),
         ]
     });
     table(
+        screen,
         &[
             "segment",
             "status",
@@ -193,6 +218,7 @@ mod tests {
     use time::macros::offset;
 
     use super::{message_json, render};
+    use crate::screen::Screen;
 
     fn delivered() -> GetMessageResponse {
         let event = |at: i64, hop: &str, event: &str, segment, raw_code: &str| MessageEvent {
@@ -243,14 +269,14 @@ segments  1
 accepted  2025-11-21 20:43:28.000
 trace     4bf92f3577b34da6a3ce929d0e0e4736
 
-┌─────────────────────────┬──────────┬──────────────┬───────────┬─────────┬──────────┐
-│ time                    ┆ elapsed  ┆ hop          ┆ event     ┆ segment ┆ raw code │
-╞═════════════════════════╪══════════╪══════════════╪═══════════╪═════════╪══════════╡
-│ 2025-11-21 20:43:28.000 ┆ +0.000 s ┆ dispatch     ┆ ACCEPTED  ┆         ┆          │
-│ 2025-11-21 20:43:28.012 ┆ +0.012 s ┆ carrier-link ┆ SUBMITTED ┆ 1       ┆          │
-│ 2025-11-21 20:43:29.250 ┆ +1.250 s ┆ carrier-link ┆ RECEIPT   ┆ 1       ┆ DELIVRD  │
-└─────────────────────────┴──────────┴──────────────┴───────────┴─────────┴──────────┘";
-        assert_eq!(render(&delivered(), offset!(+8)), expected);
+┌──────────────┬──────────┬──────────────┬───────────┬─────┬──────────┐
+│ time         ┆ elapsed  ┆ hop          ┆ event     ┆ seg ┆ raw code │
+╞══════════════╪══════════╪══════════════╪═══════════╪═════╪══════════╡
+│ 20:43:28.000 ┆ +0.000 s ┆ dispatch     ┆ ACCEPTED  ┆     ┆          │
+│ 20:43:28.012 ┆ +0.012 s ┆ carrier-link ┆ SUBMITTED ┆ 1   ┆          │
+│ 20:43:29.250 ┆ +1.250 s ┆ carrier-link ┆ RECEIPT   ┆ 1   ┆ DELIVRD  │
+└──────────────┴──────────┴──────────────┴───────────┴─────┴──────────┘";
+        assert_eq!(render(&delivered(), Screen::unlimited(offset!(+8))), expected);
     }
 
     #[test]
@@ -266,7 +292,7 @@ trace     4bf92f3577b34da6a3ce929d0e0e4736
                 ..Segment::default()
             })
             .collect();
-        let text = render(&message, offset!(+8));
+        let text = render(&message, Screen::unlimited(offset!(+8)));
         for expected in [
             "7 intermediate events",
             "carrier's id",
@@ -275,6 +301,32 @@ trace     4bf92f3577b34da6a3ce929d0e0e4736
         ] {
             assert!(text.contains(expected), "{expected} in {text}");
         }
+    }
+
+    #[test]
+    fn advice_stands_once_below_the_timeline_and_not_again() {
+        let mut message = delivered();
+        for event in &mut message.events {
+            event.advice = "Slow down.".into();
+            event.raw_code = "CMPP:8".into();
+            event.event = "REFUSED".into();
+        }
+        let text = render(&message, Screen::unlimited(offset!(+8)));
+        assert_eq!(text.matches("REFUSED CMPP:8: Slow down.").count(), 1, "{text}");
+        message.status.as_mut().unwrap().advice = "Slow down.".into();
+        let text = render(&message, Screen::unlimited(offset!(+8)));
+        assert_eq!(text.matches("Slow down.").count(), 1, "{text}");
+    }
+
+    #[test]
+    fn a_timeline_fits_eighty_columns() {
+        let mut message = delivered();
+        for event in &mut message.events {
+            event.hop = "carrier-link-svc".into();
+            event.detail = "slot 0, sequence 569346829, attempt 1, carrier's id bb18448186a10000".into();
+        }
+        let text = render(&message, Screen::of_width(80));
+        assert!(text.lines().all(|line| line.chars().count() <= 80), "{text}");
     }
 
     #[test]

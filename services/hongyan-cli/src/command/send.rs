@@ -11,7 +11,6 @@ use hongyan_proto::dispatch::v1::{
     dispatch_service_client::DispatchServiceClient, send_message_request::Content,
 };
 use serde_json::json;
-use time::UtcOffset;
 use tokio::time::Instant;
 use tonic::Code;
 use uuid::Uuid;
@@ -22,14 +21,15 @@ use crate::{
     args::{Class, Send},
     clients::Clients,
     exit::Exit,
+    screen::Screen,
     table::list,
-    when, words,
+    words,
 };
 
 const LOOK_EVERY: Duration = Duration::from_millis(500);
 const DELIVERED: &str = "DELIVERED";
 
-pub(crate) async fn run(args: Send, clients: &Clients, offset: UtcOffset) -> Result<Answer, Failure> {
+pub(crate) async fn run(args: Send, clients: &Clients, screen: Screen) -> Result<Answer, Failure> {
     let mut client = clients.dispatch()?;
     let wait = args.wait.map(Duration::from_secs);
     // The lock of standard input must not live across an await.
@@ -40,10 +40,10 @@ pub(crate) async fn run(args: Send, clients: &Clients, offset: UtcOffset) -> Res
         .map_err(Failure::of("dispatch"))?
         .into_inner();
     let Some(wait) = wait else {
-        return Ok(render(&accepted, offset));
+        return Ok(render(&accepted, screen));
     };
     let message = await_final(&mut client, &accepted.message_id, wait).await?;
-    Ok(render_final(&accepted, &message, offset))
+    Ok(render_final(&accepted, &message, screen))
 }
 
 fn request(args: Send, stdin: &mut impl BufRead) -> Result<SendMessageRequest, Failure> {
@@ -107,10 +107,10 @@ async fn await_final(
     }
 }
 
-fn render(accepted: &SendMessageResponse, offset: UtcOffset) -> Answer {
+fn render(accepted: &SendMessageResponse, screen: Screen) -> Answer {
     let text = list([
         ("message", accepted.message_id.clone()),
-        ("accepted", when::show(accepted.accepted_at_unix_ms, offset)),
+        ("accepted", screen.time(accepted.accepted_at_unix_ms)),
         ("segments", accepted.segments.to_string()),
         ("carrier", words::carrier(accepted.carrier)),
         ("request", accepted.request_id.clone()),
@@ -130,14 +130,14 @@ fn render(accepted: &SendMessageResponse, offset: UtcOffset) -> Answer {
 }
 
 /// With the state that the wait ended with.
-fn render_final(accepted: &SendMessageResponse, message: &GetMessageResponse, offset: UtcOffset) -> Answer {
-    let mut answer = render(accepted, offset);
+fn render_final(accepted: &SendMessageResponse, message: &GetMessageResponse, screen: Screen) -> Answer {
+    let mut answer = render(accepted, screen);
     let status = message
         .status
         .as_ref()
         .map(|detail| words::status(detail.status))
         .unwrap_or_default();
-    answer.text = message::render(message, offset);
+    answer.text = message::render(message, screen);
     if let Some(fields) = answer.json.as_object_mut() {
         fields.insert("message".to_owned(), message::message_json(message));
     }
@@ -158,6 +158,7 @@ mod tests {
     use crate::{
         args::{Cli, Command},
         exit::Exit,
+        screen::Screen,
     };
 
     fn parse(line: &[&str], stdin: &str) -> SendMessageRequest {
@@ -211,7 +212,7 @@ mod tests {
             segments: 2,
             ..SendMessageResponse::default()
         };
-        let plain = render(&accepted, offset!(UTC));
+        let plain = render(&accepted, Screen::unlimited(offset!(UTC)));
         assert_eq!(
             (plain.exit, &plain.json["segments"]),
             (Exit::Yes, &serde_json::json!(2))
@@ -232,7 +233,7 @@ mod tests {
                 status: Some(detail),
                 ..GetMessageResponse::default()
             };
-            let answer = render_final(&accepted, &message, offset!(UTC));
+            let answer = render_final(&accepted, &message, Screen::unlimited(offset!(UTC)));
             assert_eq!(answer.exit, exit, "{status}");
             assert_eq!(answer.json["message_id"], "m");
             assert!(answer.json["message"]["status"].is_object());

@@ -9,13 +9,13 @@ use hongyan_proto::{
     dispatch::v1::{GetQueuesRequest, QueueState},
 };
 use serde_json::{Value, json};
-use time::UtcOffset;
 
 use crate::{
     answer::{Answer, Failure, problem_json},
     clients::Clients,
     exit::Exit,
-    table::table,
+    screen::Screen,
+    table::{slim_table, table},
     when, words,
 };
 
@@ -29,7 +29,7 @@ struct Seen {
     queues: Option<Result<Vec<QueueState>, Problem>>,
 }
 
-pub(crate) async fn run(clients: &Clients, offset: UtcOffset) -> Result<Answer, Failure> {
+pub(crate) async fn run(clients: &Clients, screen: Screen) -> Result<Answer, Failure> {
     if clients.settings.links.is_empty() {
         return Err(Failure::Usage("links must be set for this command".to_owned()));
     }
@@ -58,20 +58,23 @@ pub(crate) async fn run(clients: &Clients, offset: UtcOffset) -> Result<Answer, 
             links,
             queues: Some(queues),
         },
-        offset,
+        screen,
     ))
 }
 
 /// A link without a connection that is ready, on any process, is a no; a service that does not answer is worse.
-fn render(seen: &Seen, offset: UtcOffset) -> Answer {
+fn render(seen: &Seen, screen: Screen) -> Answer {
     let answers: Vec<_> = seen
         .links
         .iter()
         .filter_map(|(_, answer)| answer.as_ref().ok())
         .collect();
-    let mut parts = vec![connections(&answers, offset), rates(&answers)];
+    let mut parts = Vec::new();
+    if !answers.is_empty() {
+        parts.extend([connections(&answers, screen), rates(&answers, screen)]);
+    }
     if let Some(Ok(queues)) = &seen.queues {
-        parts.push(queue_table(queues));
+        parts.push(queue_table(queues, screen));
     }
     let problems = problems(seen);
     for (service, problem) in &problems {
@@ -123,16 +126,22 @@ fn all_links_up(answers: &[&GetLinksResponse]) -> bool {
     })
 }
 
-/// One row for each connection; one for a link that a process holds no connection of.
-fn connections(answers: &[&GetLinksResponse], offset: UtcOffset) -> String {
+/// One row for each connection; one for a link that a process holds no connection of. The process is named where there
+/// are several.
+fn connections(answers: &[&GetLinksResponse], screen: Screen) -> String {
     let mut rows = Vec::new();
     for answer in answers {
+        let process = if answers.len() > 1 {
+            short(&answer.instance)
+        } else {
+            ""
+        };
         for link in &answer.links {
             if link.connections.is_empty() {
-                rows.push(connection_row(link, &answer.instance, None, offset));
+                rows.push(link_without_connection(link, process));
             }
             for connection in &link.connections {
-                rows.push(connection_row(link, &answer.instance, Some(connection), offset));
+                rows.push(connection_row(link, process, connection, screen));
             }
         }
     }
@@ -148,31 +157,45 @@ fn connections(answers: &[&GetLinksResponse], offset: UtcOffset) -> String {
         "process",
         "last error",
     ];
-    table(&heading, rows)
+    slim_table(screen, heading, rows)
+}
+
+/// `carrier-link-svc-7cc5619f` of `carrier-link-svc-7cc5619f-b8f3-4d92-8c30-021498866081`: enough to find its log.
+fn short(instance: &str) -> &str {
+    const TAIL: usize = "-b8f3-4d92-8c30-021498866081".len();
+    let head_and_tail = instance
+        .len()
+        .checked_sub(TAIL)
+        .and_then(|cut| instance.split_at_checked(cut));
+    match head_and_tail {
+        Some((head, tail)) if tail.starts_with('-') && tail.matches('-').count() == 4 => head,
+        _ => instance,
+    }
+}
+
+fn link_without_connection(link: &LinkState, process: &str) -> [String; 9] {
+    let mut row = [const { String::new() }; 9];
+    row[0].clone_from(&link.link);
+    row[2] = format!("none of {} held here", link.connections_allowed);
+    process.clone_into(&mut row[7]);
+    row
 }
 
 fn connection_row(
     link: &LinkState,
-    instance: &str,
-    connection: Option<&ConnectionState>,
-    offset: UtcOffset,
-) -> Vec<String> {
-    let Some(connection) = connection else {
-        let held = format!("none of {} held here", link.connections_allowed);
-        let mut row = vec![link.link.clone(), String::new(), held];
-        row.extend([const { String::new() }; 4]);
-        row.extend([instance.to_owned(), String::new()]);
-        return row;
-    };
-    vec![
+    process: &str,
+    connection: &ConnectionState,
+    screen: Screen,
+) -> [String; 9] {
+    [
         link.link.clone(),
         connection.slot.to_string(),
         connection.state.clone(),
         connection.version.clone(),
         format!("{}/{}", connection.in_flight, connection.window),
         connection.reconnects.to_string(),
-        when::show(connection.since_unix_ms, offset),
-        instance.to_owned(),
+        screen.time(connection.since_unix_ms),
+        process.to_owned(),
         connection.last_error.clone(),
     ]
 }
@@ -197,7 +220,7 @@ impl<'a> Sum<'a> {
 }
 
 /// One row for each link.
-fn rates(answers: &[&GetLinksResponse]) -> String {
+fn rates(answers: &[&GetLinksResponse], screen: Screen) -> String {
     let mut sums: BTreeMap<&str, Sum<'_>> = BTreeMap::new();
     for link in answers.iter().flat_map(|answer| &answer.links) {
         let sum = sums.entry(&link.link).or_insert_with(|| Sum::of(link));
@@ -221,6 +244,7 @@ fn rates(answers: &[&GetLinksResponse]) -> String {
         ]
     });
     table(
+        screen,
         &[
             "link",
             "carrier",
@@ -234,22 +258,35 @@ fn rates(answers: &[&GetLinksResponse]) -> String {
     )
 }
 
-fn queue_table(queues: &[QueueState]) -> String {
-    let rows = queues.iter().map(|queue| {
-        [
-            queue.queue.clone(),
-            queue.link.clone(),
-            words::class(queue.class),
-            queue.waiting.to_string(),
-            queue.taken.to_string(),
-            if queue.oldest_age_ms == 0 {
-                "-".to_owned()
-            } else {
-                age(queue.oldest_age_ms)
-            },
-        ]
-    });
-    table(&["queue", "link", "class", "waiting", "taken", "oldest"], rows)
+/// Only queues that hold something; there is one for each partition, link and class.
+fn queue_table(queues: &[QueueState], screen: Screen) -> String {
+    let rows: Vec<_> = queues
+        .iter()
+        .filter(|queue| queue.waiting > 0 || queue.taken > 0)
+        .map(|queue| {
+            [
+                queue.queue.clone(),
+                queue.link.clone(),
+                words::class(queue.class),
+                queue.waiting.to_string(),
+                queue.taken.to_string(),
+                age(queue.oldest_age_ms),
+            ]
+        })
+        .collect();
+    if rows.is_empty() {
+        return format!("all {} send queues are empty", queues.len());
+    }
+    let empty = queues.len() - rows.len();
+    let shown = table(
+        screen,
+        &["queue", "link", "class", "waiting", "taken", "oldest"],
+        rows,
+    );
+    match empty {
+        0 => shown,
+        _ => format!("{shown}\n{empty} other send queues are empty"),
+    }
 }
 
 fn age(ms: u64) -> String {
@@ -306,7 +343,7 @@ mod tests {
     use time::macros::offset;
 
     use super::{Seen, render};
-    use crate::exit::Exit;
+    use crate::{exit::Exit, screen::Screen};
 
     fn process(instance: &str, state: &str) -> GetLinksResponse {
         let connection = ConnectionState {
@@ -368,7 +405,11 @@ mod tests {
             (["", ""], Exit::No),
         ] {
             let processes = vec![process("a", states[0]), process("b", states[1])];
-            assert_eq!(render(&seen(processes), offset!(UTC)).exit, exit, "{states:?}");
+            assert_eq!(
+                render(&seen(processes), Screen::unlimited(offset!(UTC))).exit,
+                exit,
+                "{states:?}"
+            );
         }
     }
 
@@ -376,7 +417,7 @@ mod tests {
     fn rates_are_added_up_and_queues_tell_their_oldest() {
         let answer = render(
             &seen(vec![process("a", "READY"), process("b", "READY")]),
-            offset!(UTC),
+            Screen::unlimited(offset!(UTC)),
         );
         for expected in [
             "24.7",
@@ -397,12 +438,33 @@ mod tests {
     }
 
     #[test]
+    fn empty_queues_are_counted_and_several_processes_named_shortly() {
+        let instance = "carrier-link-svc-7cc5619f-b8f3-4d92-8c30-021498866081";
+        let mut seen = seen(vec![process(instance, "READY"), process("b", "")]);
+        let text = render(&seen, Screen::unlimited(offset!(UTC))).text;
+        assert!(text.contains("carrier-link-svc-7cc5619f "), "{text}");
+        assert!(text.contains("none of 2 held here"), "{text}");
+        let idle = QueueState {
+            waiting: 0,
+            taken: 0,
+            oldest_age_ms: 0,
+            ..queue()
+        };
+        seen.queues = Some(Ok(vec![idle.clone(), queue()]));
+        let text = render(&seen, Screen::unlimited(offset!(UTC))).text;
+        assert!(text.contains("1 other send queues are empty"), "{text}");
+        seen.queues = Some(Ok(vec![idle]));
+        let text = render(&seen, Screen::unlimited(offset!(UTC))).text;
+        assert!(text.contains("all 1 send queues are empty"), "{text}");
+    }
+
+    #[test]
     fn what_does_not_answer_is_named_beside_what_does() {
         let away = || Problem::unavailable("UNREACHABLE", "cannot be reached", Duration::from_secs(1));
         let mut seen = seen(vec![process("a", "READY")]);
         seen.links.push(("host:2".into(), Err(away())));
         seen.queues = Some(Err(away()));
-        let answer = render(&seen, offset!(UTC));
+        let answer = render(&seen, Screen::unlimited(offset!(UTC)));
         assert_eq!(answer.exit, Exit::Unavailable);
         assert!(answer.text.contains("carrier-link at host:2") && answer.text.contains("dispatch: "));
         assert_eq!(answer.json["errors"].as_array().map(Vec::len), Some(2));
