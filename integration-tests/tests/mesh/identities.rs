@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use hongyan_integration_tests::harness::{
     ca::{TestCa, Validity, spiffe, write_whole},
-    mesh::{Client, Service},
+    mesh::{Client, Service, replaced_once},
     wait,
 };
 use hongyan_proto::{
@@ -15,7 +15,7 @@ use hongyan_proto::{
 };
 use tonic::{Code, Status};
 
-use crate::support::{INSURER, OPERATOR, OwnMesh, accept, fresh_request, reason, shared};
+use crate::support::{INSURER, OPERATOR, OwnMesh, PATIENCE, accept, fresh_request, reason, shared};
 
 fn code<T>(answer: Result<T, Status>) -> Option<(Code, String)> {
     answer.err().map(|status| (status.code(), reason(&status)))
@@ -243,4 +243,31 @@ async fn a_service_appends_to_the_record_in_its_own_name_only() {
         matches!(refusal.code(), Code::PermissionDenied | Code::InvalidArgument),
         "{refusal:?}"
     );
+}
+
+#[tokio::test]
+async fn the_method_table_is_followed_and_a_bad_one_leaves_the_old_in_force() {
+    let mesh = OwnMesh::start().await;
+    let caller = mesh.client(INSURER).await.unwrap();
+    let file = mesh.layout.method_table();
+    let table = std::fs::read_to_string(&file).unwrap();
+    let asked = async || code(caller.dispatch().unwrap().get_queues(GetQueuesRequest {}).await);
+    assert!(asked().await.is_some());
+    let row = "/hongyan.dispatch.v1.DispatchService/GetQueues:\n";
+    let wider = replaced_once(&table, row, &format!("{row}  - spiffe://hongyan.test/caller/*\n")).unwrap();
+    write_whole(&file, &wider).unwrap();
+    wait::until("the wider table", PATIENCE, || async {
+        asked().await.is_none().then_some(())
+    })
+    .await
+    .unwrap();
+    for bad in ["rubbish", "/no-method: [spiffe://hongyan.test/caller/*]\n"] {
+        write_whole(&file, bad).unwrap();
+        tokio::time::sleep(Duration::from_millis(2_500)).await;
+        assert_eq!(asked().await, None, "{bad:?} is not taken up");
+    }
+    write_whole(&file, &table).unwrap();
+    wait::until("the old table", PATIENCE, || async { asked().await.map(drop) })
+        .await
+        .unwrap();
 }

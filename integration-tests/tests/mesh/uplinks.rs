@@ -132,6 +132,16 @@ async fn an_opt_out_is_in_force_when_it_is_confirmed() {
             (Code::FailedPrecondition, "OPTED_OUT"),
             "{word}"
         );
+        // Calling it a reply is no way around.
+        notice.class = MessageClass::Reply.into();
+        notice.request_id = fresh_id("reply");
+        let refusal = client
+            .dispatch()
+            .unwrap()
+            .send_message(notice.clone())
+            .await
+            .unwrap_err();
+        assert_eq!(reason(&refusal), "OPTED_OUT", "{word}");
         // A one-time code is no advertisement.
         notice.class = MessageClass::Otp.into();
         accept(&client, notice).await;
