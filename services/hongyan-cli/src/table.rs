@@ -4,50 +4,119 @@ use comfy_table::{Cell, ColumnConstraint, ContentArrangement, Table, presets};
 
 use crate::screen::Screen;
 
-/// The least that is left for the last column before the others give way too.
-const LEAST_LAST: u16 = 16;
+/// How far the last column is set in where it stands below its row.
+const INDENT: usize = 4;
 
 /// Rows under a heading; what comes from outside stands in one line, without control characters. Where the screen is too
-/// narrow the last column is wrapped, and if that is not enough all are.
+/// narrow the last column is wrapped between words; where its words are too long it stands below its row.
 pub(crate) fn table<R>(screen: Screen, heading: &[&str], rows: impl IntoIterator<Item = R>) -> String
 where
     R: IntoIterator<Item = String>,
 {
+    let rows: Vec<Vec<String>> = rows
+        .into_iter()
+        .map(|row| row.into_iter().map(|text| plain(&text)).collect())
+        .collect();
+    let table = bordered(heading, &rows);
+    let Some(width) = screen.width() else {
+        return table.to_string();
+    };
+    let widths = table.column_max_content_widths();
+    let borders = 3 * widths.len() + 1;
+    let total = borders + widths.iter().copied().map(usize::from).sum::<usize>();
+    let width = usize::from(width);
+    if total <= width {
+        return table.to_string();
+    }
+    let others = total - usize::from(widths.last().copied().unwrap_or(0));
+    if others + longest_word(heading, &rows) <= width {
+        return wrapped(table, width).to_string();
+    }
+    // Without the borders the other columns need less.
+    if others - borders + 2 * widths.len() <= width {
+        return last_below(heading, &rows, width);
+    }
+    wrapped(bordered(heading, &rows), width).to_string()
+}
+
+fn bordered(heading: &[&str], rows: &[Vec<String>]) -> Table {
     let mut table = Table::new();
     table
         .load_preset(presets::UTF8_FULL_CONDENSED)
         .set_content_arrangement(ContentArrangement::Disabled)
         .set_header(heading.iter().map(Cell::new));
     for row in rows {
-        table.add_row(row.into_iter().map(|text| plain(&text)));
-    }
-    if let Some(width) = screen.width() {
-        fit(&mut table, width);
-    }
-    table.to_string()
-}
-
-fn fit(table: &mut Table, width: u16) {
-    let widths = table.column_max_content_widths();
-    let borders = u16::try_from(3 * widths.len() + 1).unwrap_or(u16::MAX);
-    let total = widths
-        .iter()
-        .fold(borders, |sum, column| sum.saturating_add(*column));
-    if total <= width {
-        return;
+        table.add_row(row);
     }
     table
+}
+
+/// The columns but the last keep their width where they can.
+fn wrapped(mut table: Table, width: usize) -> Table {
+    let widths = table.column_max_content_widths();
+    let others: usize = widths.iter().rev().skip(1).copied().map(usize::from).sum();
+    table
         .set_content_arrangement(ContentArrangement::Dynamic)
-        .set_width(width);
-    let last = widths.last().copied().unwrap_or(0);
-    if total - last + LEAST_LAST.min(last) > width {
-        return;
-    }
-    for column in 0..widths.len().saturating_sub(1) {
-        if let Some(column) = table.column_mut(column) {
-            column.set_constraint(ColumnConstraint::ContentWidth);
+        .set_width(u16::try_from(width).unwrap_or(u16::MAX));
+    if others + 3 * widths.len() < width {
+        for column in 0..widths.len().saturating_sub(1) {
+            if let Some(column) = table.column_mut(column) {
+                column.set_constraint(ColumnConstraint::ContentWidth);
+            }
         }
     }
+    table
+}
+
+/// In the last column.
+fn longest_word(heading: &[&str], rows: &[Vec<String>]) -> usize {
+    let last = rows.iter().filter_map(|row| row.last().map(String::as_str));
+    last.chain(heading.last().copied())
+        .flat_map(str::split_whitespace)
+        .map(|word| word.chars().count())
+        .max()
+        .unwrap_or(0)
+}
+
+/// Without borders; the last column set in below its row.
+fn last_below(heading: &[&str], rows: &[Vec<String>], width: usize) -> String {
+    let mut others = Table::new();
+    others
+        .load_preset(presets::NOTHING)
+        .set_content_arrangement(ContentArrangement::Disabled);
+    let but_last = |count: usize| count.saturating_sub(1);
+    others.set_header(&heading[..but_last(heading.len())]);
+    for row in rows {
+        others.add_row(&row[..but_last(row.len())]);
+    }
+    let mut lines = Vec::new();
+    // Each row is one line: nothing in it holds a line break.
+    let below = std::iter::once(None).chain(rows.iter().map(|row| row.last()));
+    for (line, below) in others.to_string().lines().zip(below) {
+        lines.push(line.trim().to_owned());
+        let text = below.map(String::as_str).unwrap_or_default();
+        lines.extend(
+            lines_of(text, width - INDENT)
+                .into_iter()
+                .map(|line| format!("{:INDENT$}{line}", "")),
+        );
+    }
+    lines.join("\n")
+}
+
+/// Words put into lines; a word that is longer than a line has one for itself.
+fn lines_of(text: &str, width: usize) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for word in text.split_whitespace() {
+        match lines.last_mut() {
+            Some(line) if line.chars().count() + 1 + word.chars().count() <= width => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            _ => lines.push(word.to_owned()),
+        }
+    }
+    lines
 }
 
 /// As [`table`], without the columns that are empty in every row.
@@ -120,8 +189,27 @@ mod tests {
         assert!(widest(&narrow) <= 50, "{narrow}");
         assert!(narrow.contains("2026-11-22 06:03:46"), "{narrow}");
         assert_eq!(narrow.lines().count(), 6, "{narrow}");
-        let tiny = table(Screen::of_width(30), &["time", "detail"], rows());
-        assert!(widest(&tiny) <= 30, "{tiny}");
+    }
+
+    #[test]
+    fn a_last_column_of_long_words_stands_below_its_row() {
+        let rows = || {
+            [[
+                "06:03:46",
+                "SUBMITTED",
+                "carrier's id bb18448186a10000bb18448186a10000",
+            ]
+            .map(str::to_owned)]
+        };
+        let narrow = table(Screen::of_width(50), &["time", "event", "detail"], rows());
+        let expected = "\
+time      event
+06:03:46  SUBMITTED
+    carrier's id bb18448186a10000bb18448186a10000";
+        assert_eq!(narrow, expected);
+        // What fits nowhere is cut between letters, and still all there.
+        let tiny = table(Screen::of_width(20), &["time", "event", "detail"], rows());
+        assert!(widest(&tiny) <= 20, "{tiny}");
     }
 
     #[test]

@@ -250,7 +250,7 @@ fn rates(answers: &[&GetLinksResponse], screen: Screen) -> String {
             "carrier",
             "protocol",
             "ready",
-            "segments/s",
+            "sent/s",
             "pace/s",
             "receipts/s",
         ],
