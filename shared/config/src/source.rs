@@ -45,6 +45,8 @@ pub struct Source {
     env_prefix: &'static str,
     asked: BTreeSet<String>,
     mistakes: Vec<Mistake>,
+    /// Nobody knows what stands in the file, so nothing can be said to be missing.
+    unread: bool,
 }
 
 impl Source {
@@ -64,6 +66,7 @@ impl Source {
             env_prefix: spec.env_prefix,
             asked: BTreeSet::new(),
             mistakes: Vec::new(),
+            unread: false,
         };
         if let Some(path) = spec.file {
             source.file = path.display().to_string();
@@ -71,6 +74,7 @@ impl Source {
                 Ok(settings) => source.settings = settings,
                 Err((line, reason)) => {
                     let origin = line.map_or_else(|| "file".to_owned(), |line| format!("line {line}"));
+                    source.unread = true;
                     source.mistakes.push(Mistake {
                         key: source.file.clone(),
                         origin,
@@ -83,12 +87,12 @@ impl Source {
     }
 
     /// A setting that must be there. Where it is missing or wrong the mistake is noted and `stand_in` returned, so that
-    /// reading goes on to the next mistake.
+    /// reading goes on to the next mistake. Where the file could not be read, that alone is the mistake.
     pub fn required<T: FromSetting>(&mut self, key: &str, stand_in: T) -> T {
         if let Some(value) = self.optional(key) {
             return value;
         }
-        if !self.is_set(key) {
+        if !self.is_set(key) && !self.unread {
             self.note(key, "must be set");
         }
         stand_in
@@ -324,7 +328,10 @@ mod tests {
         assert_eq!(missing.0.len(), 1);
         let path = dir.path().join("bad.yaml");
         fs::write(&path, "a: [1\nb: 2\n").unwrap();
-        let bad = source(Some(path), &[]).finish().unwrap_err();
+        let mut bad = source(Some(path), &[]);
+        bad.required("grpc.listen", nowhere());
+        let bad = bad.finish().unwrap_err();
+        assert_eq!(bad.0.len(), 1, "nothing else can be known: {bad}");
         assert!(bad.0[0].origin.starts_with("line "), "{bad}");
     }
 }
