@@ -61,14 +61,20 @@ pub fn check(
     catalog: &Catalog,
 ) -> Result<Submission, Problem> {
     let mut wrong = Wrong::default();
-    let request_id = wrong.unless("request_id", RequestId::parse(&request.request_id));
+    let request_id = wrong.unless(
+        "request_id",
+        RequestId::parse(&request.request_id).map_err(|error| error.why.to_owned()),
+    );
     let phone = wrong.unless("phone", Msisdn::parse(&request.phone));
     let class = wrong.unless("class", class(request, tenant));
     let text = signed_text(request, tenant, &mut wrong);
     let segments = text
         .as_ref()
         .and_then(|(field, text)| wrong.unless(field, text::segments(text)));
-    let reference = wrong.unless("reference", Reference::parse(&request.reference));
+    let reference = wrong.unless(
+        "reference",
+        Reference::parse(&request.reference).map_err(|error| error.why.to_owned()),
+    );
     let validity =
         class.and_then(|class| wrong.unless("validity_seconds", validity(request.validity_seconds, class)));
     let route = phone.map(|phone| route::find(&phone, tenant, catalog));
@@ -223,7 +229,7 @@ fn validity(seconds: u32, class: MessageClass) -> Result<Duration, String> {
 
 /// The number that the recipient sees. Where there is no route the extension is checked by itself.
 fn source(extension: &str, route: Option<&Route<'_>>) -> Result<String, String> {
-    let extension = Extension::parse(extension).map_err(|error| error.to_string())?;
+    let extension = Extension::parse(extension).map_err(|error| error.why.to_owned())?;
     let Some(route) = route else {
         return Ok(String::new());
     };

@@ -159,7 +159,7 @@ impl fmt::Display for TemplateError {
             }
             parts.push(part);
         }
-        write!(f, "template parameters: {}", parts.join("; "))
+        f.write_str(&parts.join("; "))
     }
 }
 
@@ -205,10 +205,7 @@ mod tests {
                 unknown: vec!["c".into(), "张三".into()]
             }
         );
-        assert_eq!(
-            error.to_string(),
-            "template parameters: missing a; unknown c (1 not shown)"
-        );
+        assert_eq!(error.to_string(), "missing a; unknown c (1 not shown)");
     }
 
     #[test]
