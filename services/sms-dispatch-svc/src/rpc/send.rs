@@ -56,11 +56,17 @@ impl Streams {
                         .map_err(|error| Problem::internal(&error))?;
                     Ok(respond(&request, &acceptor, &caller, origin).await)
                 })
-                .map(|joined| joined.unwrap_or_else(|error| Err(Problem::internal(&error).into())))
+                // The reason is not passed on: a panic's words may quote what the message says.
+                .map(|joined| joined.unwrap_or_else(|_| Err(Problem::internal(&BatchEnded).into())))
             })
             .buffered(self.batches_of_stream)
     }
 }
+
+/// The task of a batch panicked; the panic itself is counted and told, without its words, where it happened.
+#[derive(Debug, thiserror::Error)]
+#[error("the task of a batch ended before its time")]
+struct BatchEnded;
 
 fn checked(request: SendMessagesRequest) -> Result<SendMessagesRequest, Problem> {
     if (1..=MOST_ITEMS).contains(&request.items.len()) {
