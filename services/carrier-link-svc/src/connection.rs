@@ -235,7 +235,7 @@ impl Connection<'_> {
             .actions
             .deadline_ms
             .map(|deadline| Duration::from_millis(deadline.saturating_sub(now_ms)));
-        let of_line = self.traffic.wake_in(now_ms);
+        let of_line = self.traffic.wake_in(now_ms, self.session.free_slots());
         let wait = [of_session, of_line, Some(IDLE_LOOK)].into_iter().flatten().min();
         let until = Instant::now() + wait.unwrap_or(IDLE_LOOK);
         if self.buffer.capacity() - self.buffer.len() < READ_BUFFER / 4 {

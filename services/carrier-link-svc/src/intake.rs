@@ -25,6 +25,8 @@ const OUTBOUND: &[u8] = b"outbound";
 const BLOCK_MS: u64 = 500;
 /// Abandoned entries are looked for so often.
 const RECLAIM_PERIOD: Duration = Duration::from_secs(1);
+/// Even where the desk has room for fewer: little, and it must not trickle.
+const LEAST_RECLAIMED: usize = 16;
 /// An entry that cannot be opened is tried again so often, in case that its key is on its way here.
 const MOST_OPENINGS: u64 = 5;
 const IDLE_LOOK: Duration = Duration::from_millis(100);
@@ -96,12 +98,18 @@ impl Intake {
             let _ = tokio::time::timeout(IDLE_LOOK, self.link.desk.room_made()).await;
             return Ok(());
         }
+        // Counts hold for each stream.
+        let share = (room / self.group.streams().len().max(1)).max(1);
         let entries = if Instant::now() >= *reclaim_at {
-            *reclaim_at = Instant::now() + RECLAIM_PERIOD;
             let lease_ms = u64::try_from(self.link.tuning.lease.as_millis()).unwrap_or(u64::MAX);
-            self.group.reclaim(lease_ms, room).await?
+            let reclaimed = self.group.reclaim(lease_ms, share.max(LEAST_RECLAIMED)).await?;
+            // What was abandoned is older than what is new: all of it comes first, however full the queue is.
+            if reclaimed.is_empty() {
+                *reclaim_at = Instant::now() + RECLAIM_PERIOD;
+            }
+            reclaimed
         } else {
-            self.group.read(room, BLOCK_MS).await?
+            self.group.read(share, BLOCK_MS).await?
         };
         if !entries.is_empty() {
             self.place(entries, shutdown).await?;

@@ -9,12 +9,12 @@ use std::{
 use hongyan_catalog::{Link, LiveCatalog};
 use hongyan_domain::LinkName;
 use hongyan_proto::carrier::v1::LinkState;
-use tokio::task::{JoinError, JoinHandle};
+use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
     link::{Common, LinkShared},
-    runner,
+    runner::{self, Failed},
 };
 
 /// The catalog is looked at so often; it follows its files at its own interval.
@@ -38,7 +38,7 @@ impl Directory {
 struct Running {
     link: Link,
     end: CancellationToken,
-    task: JoinHandle<Result<(), JoinError>>,
+    task: JoinHandle<Result<(), Failed>>,
 }
 
 /// A link's tasks ended though nobody told them to.
@@ -46,7 +46,7 @@ struct Running {
 #[error("link {link}: {why}")]
 pub struct LinkFailed {
     link: String,
-    why: String,
+    why: Failed,
 }
 
 /// Runs the declared links until told to end. A link that is added, removed or changed begins, drains, or drains and
@@ -116,16 +116,11 @@ async fn end(
     }
     let mut outcome = Ok(());
     for (name, link) in ending {
-        let failed = |why: JoinError| LinkFailed {
+        let ended = link.task.await.map_err(Failed::from).and_then(|ended| ended);
+        outcome = outcome.and(ended.map_err(|why| LinkFailed {
             link: name.as_str().to_owned(),
-            why: why.to_string(),
-        };
-        outcome = outcome.and(
-            link.task
-                .await
-                .map_err(&failed)
-                .and_then(|ended| ended.map_err(&failed)),
-        );
+            why,
+        }));
         directory.lock().remove(&name);
         tracing::info!(link = name.as_str(), "link ended");
     }

@@ -56,6 +56,11 @@ impl Recorder {
         (Self { orders }, answered)
     }
 
+    /// Nobody takes jobs any more.
+    pub fn has_ended(&self) -> bool {
+        self.orders.is_closed()
+    }
+
     /// Hands a job over. False where the recorder has ended: nobody will answer.
     pub fn order(&self, order: Order) -> bool {
         self.orders.send(order).is_ok()

@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use hongyan_domain::MessageClass;
 use hongyan_queue::Group;
-use tokio::task::JoinSet;
+use tokio::task::{JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 
 use crate::{clock, intake, link::LinkShared, slot};
@@ -16,9 +16,34 @@ const IDLE_PERIOD: Duration = Duration::from_secs(2);
 /// Besides the drain of the connections: how long outcomes may take to be stored when the process ends.
 const STORE_GRACE: Duration = Duration::from_secs(5);
 
+/// Why a link's tasks ended though nobody told them to. Says nothing of what they worked on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Failed {
+    /// A mistake of ours.
+    #[error("a task of it panicked")]
+    Panicked,
+    /// The runtime ends.
+    #[error("a task of it was cancelled")]
+    Cancelled,
+    /// A recorder has ended before its time.
+    #[error("nothing can be recorded any more")]
+    Unrecorded,
+}
+
+impl From<JoinError> for Failed {
+    fn from(error: JoinError) -> Self {
+        // The text of a panic may quote what was worked on.
+        if error.is_panic() {
+            Self::Panicked
+        } else {
+            Self::Cancelled
+        }
+    }
+}
+
 /// Runs the link until told to end, then drains it: open answers are awaited, what is not sent is given back. `Err` when a
 /// task of it panicked.
-pub async fn run(link: Arc<LinkShared>, shutdown: CancellationToken) -> Result<(), tokio::task::JoinError> {
+pub async fn run(link: Arc<LinkShared>, shutdown: CancellationToken) -> Result<(), Failed> {
     let mut slots = JoinSet::new();
     for number in 0..link.link.connections {
         slots.spawn(slot::run(Arc::clone(&link), number, shutdown.clone()));
@@ -61,12 +86,28 @@ pub async fn run(link: Arc<LinkShared>, shutdown: CancellationToken) -> Result<(
     outcome
 }
 
-/// Waits for all; the first panic is the outcome.
-async fn watch(tasks: &mut JoinSet<()>) -> Result<(), tokio::task::JoinError> {
+/// Waits for all; the first failure is the outcome.
+async fn watch<T: Into<Outcome> + 'static>(tasks: &mut JoinSet<T>) -> Result<(), Failed> {
     while let Some(ended) = tasks.join_next().await {
-        ended?;
+        let Outcome(outcome) = ended?.into();
+        outcome?;
     }
     Ok(())
+}
+
+/// How a task ended.
+struct Outcome(Result<(), Failed>);
+
+impl From<()> for Outcome {
+    fn from((): ()) -> Self {
+        Self(Ok(()))
+    }
+}
+
+impl From<Result<(), Failed>> for Outcome {
+    fn from(outcome: Result<(), Failed>) -> Self {
+        Self(outcome)
+    }
 }
 
 /// Renews the leases of everything that this process holds. What was lost to another process is noticed by its next

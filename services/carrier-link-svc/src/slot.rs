@@ -13,12 +13,13 @@ use crate::{
     connection::{self, Ended, Why},
     line::Line,
     link::LinkShared,
+    runner::Failed,
 };
 
 const LONGEST_TURN: Duration = Duration::from_secs(3);
 
 /// Runs until told to end.
-pub async fn run(link: Arc<LinkShared>, slot: u16, shutdown: CancellationToken) {
+pub async fn run(link: Arc<LinkShared>, slot: u16, shutdown: CancellationToken) -> Result<(), Failed> {
     let mut traffic = Line::new(Arc::clone(&link), slot);
     let mut version = declared(&link);
     let mut backoff = Backoff::new(link.tuning.reconnect_first, link.tuning.reconnect_most);
@@ -39,6 +40,9 @@ pub async fn run(link: Arc<LinkShared>, slot: u16, shutdown: CancellationToken) 
                 lease.release().await;
                 tell(&link, slot, &ended);
                 traffic.settle().await;
+                if traffic.is_unrecorded() && !link.hard_stop.is_cancelled() {
+                    return Err(Failed::Unrecorded);
+                }
                 after(&ended, &mut version, &mut backoff)
             }
             Ok(None) => {
@@ -54,6 +58,7 @@ pub async fn run(link: Arc<LinkShared>, slot: u16, shutdown: CancellationToken) 
     }
     traffic.settle().await;
     link.board.leave(slot);
+    Ok(())
 }
 
 /// Who holds some slots already lets others go first.

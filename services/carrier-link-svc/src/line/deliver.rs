@@ -9,7 +9,6 @@ use hongyan_carrier_wire::cmpp::{
     },
 };
 use hongyan_telemetry::{TraceContext, context, names};
-use tokio::time::Instant;
 use tracing::Span;
 
 use super::{Delivery, Line, Pending};
@@ -39,7 +38,7 @@ impl Line {
         actions: &mut Actions<Up>,
         now_ms: u64,
     ) {
-        self.last_heard = Instant::now();
+        self.heard();
         let span = tracing::info_span!(
             parent: None,
             "cmpp deliver",

@@ -62,8 +62,8 @@ pub struct Line {
     pause: Pause,
     /// When the carrier last answered a submit or delivered something.
     last_heard: Instant,
-    /// A submit has timed out, and since it left the carrier has said nothing.
-    deaf: bool,
+    /// When a submit timed out while the carrier had said nothing since it left; `None` when something was heard since.
+    silent_since: Option<Instant>,
     reported_waiting: usize,
 }
 
@@ -132,14 +132,27 @@ impl Line {
             late: VecDeque::new(),
             pause: Pause::default(),
             last_heard: Instant::now(),
-            deaf: false,
+            silent_since: None,
             reported_waiting: 0,
         }
     }
 
-    /// The connection is of no use: a submit has timed out, and since it left nothing could be understood of the carrier.
+    /// The connection is of no use: a submit has timed out, nothing could be understood of the carrier since it left, and
+    /// the time for an answer has passed once more. A carrier that is only slow has answered by then.
     pub fn is_deaf(&self) -> bool {
-        self.deaf
+        let timeout = self.link.link.response_timeout;
+        self.silent_since.is_some_and(|since| since.elapsed() >= timeout)
+    }
+
+    /// The carrier answered a submit or delivered something.
+    fn heard(&mut self) {
+        self.last_heard = Instant::now();
+        self.silent_since = None;
+    }
+
+    /// The recorder has ended: nothing can be stored any more.
+    pub fn is_unrecorded(&self) -> bool {
+        self.recorder.has_ended()
     }
 
     /// The next answer of the store; `None` where the recorder has ended.
@@ -154,7 +167,8 @@ impl Line {
 
     /// Sends what may leave, and takes more off the desk as far as there is a prospect of sending it.
     pub fn fill(&mut self, session: &mut ClientSession, actions: &mut Actions<Up>, now_ms: u64) {
-        if session.is_open() && self.pause.until_ms(now_ms).is_none() {
+        // Nothing more goes to a carrier that seems to be deaf, until it is heard or the connection is made anew.
+        if session.is_open() && self.pause.until_ms(now_ms).is_none() && self.silent_since.is_none() {
             self.send_ready(session, actions, now_ms);
             self.pull(session);
         }
@@ -365,18 +379,22 @@ impl Line {
         }
         self.report_waiting();
         self.link.board.in_flight(self.slot, 0);
-        self.deaf = false;
+        self.silent_since = None;
     }
 
     /// When to look again at the latest, though nothing happens.
-    pub fn wake_in(&self, now_ms: u64) -> Option<Duration> {
+    pub fn wake_in(&self, now_ms: u64, free_slots: usize) -> Option<Duration> {
         let pause = self
             .pause
             .until_ms(now_ms)
             .map(|until| Duration::from_millis(until - now_ms));
-        let slot = (self.ready.count() > 0)
-            .then(|| self.link.pace.next_slot())
-            .flatten();
+        // Without room in the window a time slot is of no use: the next answer wakes us.
+        let window = usize::from(self.link.link.window);
+        let can_send = self
+            .ready
+            .highest()
+            .is_some_and(|class| free_slots > reserve(class, window));
+        let slot = can_send.then(|| self.link.pace.next_slot()).flatten();
         pause.or(slot)
     }
 

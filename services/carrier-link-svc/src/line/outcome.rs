@@ -30,7 +30,7 @@ impl Line {
             outcome,
             SubmitOutcome::Accepted { .. } | SubmitOutcome::Refused { .. }
         ) {
-            self.last_heard = Instant::now();
+            self.heard();
         }
         if is_late {
             self.late_answer(token, sequence.unwrap_or(0), outcome);
@@ -148,7 +148,9 @@ impl Line {
         metrics::counter!("hongyan_link_uncertain_total", "link" => name, "class" => work.outbound.class.as_str())
             .increment(1);
         if why == Uncertain::TimedOut {
-            self.deaf |= since >= self.last_heard;
+            if since >= self.last_heard {
+                self.silent_since.get_or_insert_with(Instant::now);
+            }
             if self.late.len() >= MOST_LATE {
                 self.late.pop_front();
             }
