@@ -104,6 +104,13 @@ async fn start(screen: &mut Screen, home: &Path) -> Result<()> {
     screen.say(format!(
         "{cli} send --tenant xinghe-life --class notice --phone {phone} --text 您好 --wait 10"
     ));
+    let person = PEOPLE[0];
+    screen.say(format!(
+        "{} verify --phone {phone} --name {} --id-number {} --consent consent-1 --purpose claim",
+        mesh.cli("caller/xinghe-life")?.command_line(),
+        person.name,
+        person.id_number,
+    ));
     screen.say(format!("curl 'http://{gateway}/texts?number={phone}'"));
     screen.say(format!(
         "curl -H 'content-type: application/json' http://{gateway}/uplink \
@@ -191,7 +198,7 @@ pub fn status(home: &Path) -> ExitCode {
             }
         }
         Ok(None) => {
-            screen.check("a mesh was started", false);
+            screen.check("nothing is up; `make up` starts it", false);
         }
         Err(error) => screen.failed(&error),
     }

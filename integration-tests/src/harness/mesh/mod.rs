@@ -13,7 +13,14 @@ mod settings;
 mod start;
 mod world;
 
-use std::{net::SocketAddr, path::Path, process::ExitStatus, time::Duration};
+use std::{
+    collections::BTreeMap,
+    net::SocketAddr,
+    path::Path,
+    process::ExitStatus,
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
 
 use anyhow::{Context as _, Result};
 
@@ -74,6 +81,8 @@ pub struct Mesh {
     pub catalog: CatalogFiles,
     programs: Vec<ServiceProcess>,
     redis: RedisServer,
+    /// Identities of callers and operators, by path.
+    issued: Mutex<BTreeMap<String, Identity>>,
     /// Last, so that the files go when nobody writes them any more.
     home: Home,
 }
@@ -119,9 +128,16 @@ impl Mesh {
         self.program(name)?.terminate().await
     }
 
-    /// A certificate for any path of the trust domain (`caller/…`, `operator/…`), issued now.
+    /// A certificate for any path of the trust domain (`caller/…`, `operator/…`), issued when first asked for: files that
+    /// somebody reads are not written again.
     pub fn identity(&self, path: &str) -> Result<Identity> {
-        self.ca.write(&self.layout.tls(), path, Validity::Usual)
+        let mut issued = self.issued.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(identity) = issued.get(path) {
+            return Ok(identity.clone());
+        }
+        let identity = self.ca.write(&self.layout.tls(), path, Validity::Usual)?;
+        issued.insert(path.to_owned(), identity.clone());
+        Ok(identity)
     }
 
     /// Clients for any path of the trust domain.

@@ -3,6 +3,7 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     net::{Ipv4Addr, SocketAddr},
+    sync::Mutex,
 };
 
 use anyhow::{Context as _, Result};
@@ -64,6 +65,7 @@ pub(super) async fn start(options: MeshOptions) -> Result<Mesh> {
         catalog,
         programs: starter.programs,
         redis,
+        issued: Mutex::default(),
         home: options.home,
     };
     for program in mesh.programs() {
