@@ -10,6 +10,7 @@ use hongyan_proto::{
 
 use crate::{
     answer::Failure,
+    reach,
     settings::{Place, Settings},
 };
 
@@ -41,6 +42,22 @@ impl Clients {
 
     pub(crate) fn audit(&self) -> Result<AuditServiceClient<Channel>, Failure> {
         Ok(AuditServiceClient::new(self.place(Place::Audit)?))
+    }
+
+    /// With what can be seen of the connection, where there was none.
+    pub(crate) async fn diagnosed(&self, failure: Failure) -> Failure {
+        let Failure::Service { service, mut problem } = failure else {
+            return failure;
+        };
+        let place = [Place::Verify, Place::Dispatch, Place::Audit]
+            .into_iter()
+            .find(|place| place.name() == service);
+        if problem.reason == "UNREACHABLE"
+            && let Some(Ok((address, id))) = place.map(|place| self.settings.place(place))
+        {
+            problem.message = format!("{}: {}", problem.message, reach::look(address, id).await);
+        }
+        Failure::Service { service, problem }
     }
 
     /// One process of the link service.

@@ -9,6 +9,7 @@ mod args;
 mod clients;
 mod command;
 mod exit;
+mod reach;
 mod screen;
 mod settings;
 mod table;
@@ -49,6 +50,9 @@ fn run(cli: Cli) -> Result<Answer, Failure> {
         .map_err(|error| usage(format!("no runtime: {error}")))?;
     runtime.block_on(async {
         let clients = Clients::new(settings).await?;
-        command::run(cli, &clients).await
+        match command::run(cli, &clients).await {
+            Err(failure) => Err(clients.diagnosed(failure).await),
+            answer => answer,
+        }
     })
 }
