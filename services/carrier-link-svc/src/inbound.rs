@@ -13,6 +13,7 @@ use hongyan_carrier_wire::{
     text::{Coding, Decoded},
 };
 use hongyan_domain::{Msisdn, Partition, Partitions};
+use time::{Date, Month, PrimitiveDateTime, Time, UtcOffset};
 
 /// Stands for what cannot be read as text.
 const UNREADABLE: &str = "\u{fffd}";
@@ -39,6 +40,8 @@ pub struct Receipt {
     pub stat: String,
     /// Printable ASCII; may be garbage.
     pub done_time: String,
+    /// When the submit left, to the minute by the carrier's clock; `None` for garbage.
+    pub submitted_ms: Option<u64>,
     /// Whose message it was about.
     pub person: Person,
 }
@@ -108,6 +111,7 @@ pub fn read(deliver: &Deliver) -> Inbound {
                 carrier_message_id: report.msg_id,
                 stat: report.stat_text(),
                 done_time: printable(&report.done_time.to_text()),
+                submitted_ms: china_minute(&report.submit_time.to_text()),
                 person: Person::of(&report.dest_terminal_id),
             }),
             Err(_) => Inbound::Malformed,
@@ -179,6 +183,22 @@ pub fn reference_name(concat: Concat) -> String {
     }
 }
 
+/// `YYMMDDhhmm` in China's time as milliseconds since 1970.
+fn china_minute(digits: &str) -> Option<u64> {
+    if digits.len() != 10 || !digits.bytes().all(|octet| octet.is_ascii_digit()) {
+        return None;
+    }
+    let part = |at: usize| digits.get(at..at + 2)?.parse::<u8>().ok();
+    let month = Month::try_from(part(2)?).ok()?;
+    let date = Date::from_calendar_date(2_000 + i32::from(part(0)?), month, part(4)?).ok()?;
+    let time = Time::from_hms(part(6)?, part(8)?, 0).ok()?;
+    let china = UtcOffset::from_hms(8, 0, 0).ok()?;
+    let seconds = PrimitiveDateTime::new(date, time)
+        .assume_offset(china)
+        .unix_timestamp();
+    u64::try_from(seconds).ok()?.checked_mul(1_000)
+}
+
 fn printable(text: &str) -> String {
     text.chars().filter(char::is_ascii_graphic).collect()
 }
@@ -197,7 +217,7 @@ mod tests {
     };
     use hongyan_domain::Partitions;
 
-    use super::{Inbound, join, pack, read};
+    use super::{Inbound, china_minute, join, pack, read};
 
     fn deliver(from: &str, msg_fmt: u8, tp_udhi: u8, content: &[u8]) -> Deliver {
         Deliver {
@@ -261,6 +281,22 @@ mod tests {
         assert_eq!(join(stored.clone()), whole);
         stored[0] = None;
         assert_eq!(join(stored), format!("…{}", "长".repeat(33)));
+    }
+
+    #[test]
+    fn times_are_chinas_and_garbage_is_none() {
+        // 2026-11-21 20:43 UTC is 04:43 on the next day in China.
+        assert_eq!(china_minute("2611220443"), Some(1_795_293_780_000));
+        for garbage in [
+            "",
+            "0000000000",
+            "2613010000",
+            "2611222460",
+            "261122044x",
+            "26112204433",
+        ] {
+            assert_eq!(china_minute(garbage), None, "{garbage}");
+        }
     }
 
     #[test]

@@ -96,9 +96,11 @@ impl LinkShared {
         }
     }
 
-    /// When to look whether a receipt settles a doubt.
+    /// When to look whether a receipt settles a doubt: not before every answer that can come has come, and every submit of
+    /// a dead process is in doubt itself.
     pub fn doubt_look_ms(&self, now_ms: u64) -> u64 {
-        let wait_ms = u64::try_from(self.tuning.doubt_wait.as_millis()).unwrap_or(u64::MAX);
+        let wait = self.link.response_timeout + self.tuning.lease + self.tuning.doubt_wait;
+        let wait_ms = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);
         now_ms.saturating_add(wait_ms)
     }
 

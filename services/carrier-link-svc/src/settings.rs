@@ -42,8 +42,8 @@ pub struct Tuning {
     /// `link.answer_within_ms` (20,000): a receipt or uplink that cannot be stored for so long is answered with an error,
     /// so that the carrier sends it again later.
     pub answer_within: Duration,
-    /// `link.doubt_wait_ms` (30,000): a receipt under an unknown id that has waited so long is of a submit whose answer
-    /// never came.
+    /// `link.doubt_wait_ms` (30,000): a receipt under an unknown id that has waited so long beyond the response timeout and
+    /// the lease is of a submit whose answer never came.
     pub doubt_wait: Duration,
     /// `link.drain_ms` (8,000): how long a draining connection waits for open answers.
     pub drain: Duration,

@@ -85,19 +85,19 @@ pub async fn sweep(common: &Common, partition: Partition, now_ms: u64) -> Result
 
 /// One look at the doubts of one partition; gives how many were settled.
 pub async fn settle_doubts(common: &Common, partition: Partition, now_ms: u64) -> Result<usize, QueueError> {
-    let wait_ms = u64::try_from(common.tuning.doubt_wait.as_millis()).unwrap_or(u64::MAX);
     let mut settled = 0;
     for (link, tag) in Store::doubts_due(&common.redis, partition, now_ms, MOST_AT_ONCE).await? {
         let store = Store::new(&common.redis, &link, &common.consumer);
         let about = store.doubts_about(partition, &tag).await?;
-        let again = match judge(&about, now_ms, wait_ms) {
+        let again = match judge(&about, now_ms) {
             Verdict::Settles(doubt, orphan) => {
                 if store.settle_doubt(&about, doubt, orphan, now_ms).await? > 0 {
                     settled += 1;
                     tracing::info!(link = link.as_str(), message_id = %doubt.message_id, "a receipt settled an uncertain submit");
                     metrics::counter!("hongyan_link_doubts_settled_total", "link" => link.as_str().to_owned()).increment(1);
                 }
-                None
+                // Others may be told apart now.
+                Some(now_ms)
             }
             Verdict::TooEarly(at_ms) => Some(at_ms),
             Verdict::Nothing => None,

@@ -8,6 +8,7 @@ use hongyan_telemetry::{TraceContext, context, names};
 use tracing::Span;
 
 use crate::{
+    clock,
     events::About,
     outbound::Outbound,
     store::{Attempt, Place},
@@ -47,6 +48,7 @@ impl Work {
             segment: self.segment,
             number: self.attempt,
             reference: self.reference,
+            at_ms: clock::unix_ms(),
         }
     }
 

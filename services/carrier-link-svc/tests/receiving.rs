@@ -271,8 +271,10 @@ async fn a_code_without_answer_is_settled_by_its_receipt() {
     })
     .await;
     let mut common = world.common();
-    common.tuning.doubt_wait = Duration::from_millis(200);
-    let replica = World::run_as(&world.declare(gateway.address), &common);
+    common.tuning.doubt_wait = Duration::from_millis(100);
+    let mut link = world.declare(gateway.address);
+    link.response_timeout = Duration::from_millis(300);
+    let replica = World::run_as(&link, &common);
     let shutdown = tokio_util::sync::CancellationToken::new();
     let sweeper = tokio::spawn(hongyan_carrier_link_svc::sweeper::run(common, shutdown.clone()));
     let id = world.queue(Otp, 1, "code").await;

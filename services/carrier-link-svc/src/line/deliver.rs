@@ -106,6 +106,7 @@ impl Line {
                     told,
                     mark: mark(&receipt.stat, &receipt.done_time),
                     tag: uplink::subject(&keyring, &receipt.person).short(),
+                    submitted_ms: receipt.submitted_ms,
                     look_at_ms: self.link.doubt_look_ms(now_ms),
                     now_ms,
                 })

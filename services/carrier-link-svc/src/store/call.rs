@@ -8,6 +8,7 @@ use redis::{Value, from_redis_value};
 
 use super::{
     GROUP,
+    doubts::orphan_member,
     job::{Collected, Doubt, Job, PartReply, ReceiptReply, Reply},
     keys,
 };
@@ -72,7 +73,8 @@ impl Job {
                 .arg(attempt.segment)
                 .arg(attempt.number)
                 .arg(attempt.reference)
-                .arg(INTENT_KEPT_MS),
+                .arg(INTENT_KEPT_MS)
+                .arg(attempt.at_ms),
             Self::Clear(place, attempt) => CLEAR
                 .prepare()
                 .key(keys::intent(place.partition, link, place.message_id))
@@ -154,6 +156,7 @@ impl Job {
                 told,
                 mark,
                 tag,
+                submitted_ms,
                 look_at_ms,
                 now_ms,
             } => tellers(
@@ -172,7 +175,7 @@ impl Job {
             .arg(*now_ms)
             .arg(PARKED_KEPT_MS)
             .arg(MOST_PARKED)
-            .arg(carrier_message_id)
+            .arg(orphan_member(carrier_message_id, *submitted_ms))
             .arg(keys::doubt_member(link, tag))
             .arg(*look_at_ms)
             .arg(MOST_DOUBTS),

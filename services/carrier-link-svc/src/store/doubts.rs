@@ -23,7 +23,7 @@ pub struct DoubtsAbout {
     pub tag: String,
     /// Submits without answer.
     pub doubts: Vec<InDoubt>,
-    /// Receipts under unknown ids, oldest first.
+    /// Receipts under unknown ids.
     pub orphans: Vec<Orphan>,
 }
 
@@ -32,7 +32,9 @@ pub struct DoubtsAbout {
 pub struct InDoubt {
     /// The message.
     pub message_id: MessageId,
-    /// Segment and trace, as they are kept.
+    /// When it left.
+    pub left_ms: u64,
+    /// Segment, time and trace, as they are kept.
     pub kept: String,
 }
 
@@ -41,8 +43,15 @@ pub struct InDoubt {
 pub struct Orphan {
     /// The carrier's id, in hexadecimal.
     pub carrier_message_id: String,
-    /// When it came.
-    pub parked_ms: u64,
+    /// When the submit left, to the minute and as the receipt says; 0 for garbage.
+    pub submitted_ms: u64,
+    /// From then on its own response cannot come any more.
+    pub ripe_ms: u64,
+}
+
+/// As it stands among the orphans.
+pub(super) fn orphan_member(carrier_message_id: &str, submitted_ms: Option<u64>) -> String {
+    format!("{carrier_message_id}|{}", submitted_ms.unwrap_or(0))
 }
 
 impl Store {
@@ -83,15 +92,28 @@ impl Store {
             .run_as::<Vec<(String, u64)>>(&mut self.redis.shared())
             .await?;
         let orphans = orphans.pop().unwrap_or_else(|| Ok(Vec::new()))?;
+        let orphans: Vec<Orphan> = orphans
+            .into_iter()
+            .filter_map(|(member, ripe_ms)| {
+                let (id, submitted_ms) = member.split_once('|')?;
+                Some(Orphan {
+                    carrier_message_id: id.to_owned(),
+                    submitted_ms: submitted_ms.parse().ok()?,
+                    ripe_ms,
+                })
+            })
+            .collect();
         // An id stays among the orphans when its response has come meanwhile; then nothing is parked under it any more.
         let mut batch = Batch::new();
-        for (id, _) in &orphans {
-            batch.command("EXISTS", keys::parked(partition, &self.link, id));
+        for orphan in &orphans {
+            let parked = keys::parked(partition, &self.link, &orphan.carrier_message_id);
+            batch.command("EXISTS", parked);
         }
         let parked = batch.run_as::<u8>(&mut self.redis.shared()).await?;
         let doubt = |(message_id, kept): (String, String)| {
             Some(InDoubt {
                 message_id: message_id.parse().ok()?,
+                left_ms: kept.split('|').nth(1)?.parse().ok()?,
                 kept,
             })
         };
@@ -101,12 +123,9 @@ impl Store {
             doubts: doubts.into_iter().filter_map(doubt).collect(),
             orphans: Vec::new(),
         };
-        for ((carrier_message_id, parked_ms), exists) in orphans.into_iter().zip(parked) {
+        for (orphan, exists) in orphans.into_iter().zip(parked) {
             if exists? == 1 {
-                about.orphans.push(Orphan {
-                    carrier_message_id,
-                    parked_ms,
-                });
+                about.orphans.push(orphan);
             }
         }
         Ok(about)
@@ -132,7 +151,7 @@ impl Store {
             .key(keys::doubt(partition, &self.link, &about.tag))
             .arg(doubt.message_id.to_string())
             .arg(&doubt.kept)
-            .arg(id)
+            .arg(orphan_member(id, Some(orphan.submitted_ms)))
             .arg(now_ms)
             .arg(MID_KEPT_MS)
             .run(&mut self.redis.shared())

@@ -30,6 +30,8 @@ pub struct Attempt {
     pub number: u32,
     /// The reference in the parts' headers.
     pub reference: u8,
+    /// When it is about to leave.
+    pub at_ms: u64,
 }
 
 /// What is left of a message after one of its segments.
@@ -96,6 +98,8 @@ pub enum Job {
         mark: String,
         /// Of the recipient, for a key.
         tag: String,
+        /// When the submit left, as the receipt says; `None` for garbage.
+        submitted_ms: Option<u64>,
         /// When to look whether it settles a doubt, if its id is not known by then.
         look_at_ms: u64,
         /// When.

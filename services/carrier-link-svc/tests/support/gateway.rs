@@ -197,6 +197,19 @@ pub fn uplink(id: u64, from: &str, tp_udhi: u8, coding: Coding, content: &[u8]) 
     }
 }
 
+/// Now, as a carrier writes it: YYMMDDhhmm in China's time.
+fn china_minute() -> String {
+    let china = time::UtcOffset::from_hms(8, 0, 0).unwrap();
+    let now = time::OffsetDateTime::now_utc().to_offset(china);
+    let (year, month) = (now.year() - 2_000, u8::from(now.month()));
+    format!(
+        "{year:02}{month:02}{:02}{:02}{:02}",
+        now.day(),
+        now.hour(),
+        now.minute()
+    )
+}
+
 /// A status report about the n-th submit.
 pub fn report(
     id: u64,
@@ -209,7 +222,7 @@ pub fn report(
         form,
         msg_id: msg_id(number),
         stat: FixedStr::new(stat).unwrap(),
-        submit_time: FixedStr::new("2611212043").unwrap(),
+        submit_time: FixedStr::new(china_minute()).unwrap(),
         done_time: FixedStr::new("2611212044").unwrap(),
         dest_terminal_id: TerminalId::new(to).unwrap(),
         smsc_sequence: 1,

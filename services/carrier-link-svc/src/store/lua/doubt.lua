@@ -1,12 +1,12 @@
 -- A parked receipt settles a doubt: the submit without answer was taken, and under this id.
 --
 -- KEYS 1 mid, 2 parked, 3 receipts, 4 audit, 5 audit sequence, 6 orphans of the number, 7 doubts about the number
--- ARGV 1 message id, 2 what is kept of the doubt, 3 the carrier's id, 4 now (ms), 5 ms to keep the id
+-- ARGV 1 message id, 2 what is kept of the doubt, 3 the orphan, 4 now (ms), 5 ms to keep the id
 -- Answers how many receipts were told; 0 where either is not there any more.
 if redis.call('HGET', KEYS[7], ARGV[1]) ~= ARGV[2] or redis.call('EXISTS', KEYS[1]) == 1 then
   return 0
 end
-local segment, traceparent = string.match(ARGV[2], '^([^|]*)|(.*)$')
+local segment, traceparent = string.match(ARGV[2], '^([^|]*)|[^|]*|(.*)$')
 local parked = redis.call('LRANGE', KEYS[2], 0, -1)
 local mark = ''
 for at = 1, #parked, 3 do

@@ -1,6 +1,7 @@
 -- Writes down that a segment is about to leave, where the caller still holds the message and knows how far it has come.
 --
--- KEYS 1 intent, 2 queue. ARGV 1 group, 2 entry id, 3 consumer, 4 segment, 5 attempt, 6 reference, 7 ms to keep.
+-- KEYS 1 intent, 2 queue. ARGV 1 group, 2 entry id, 3 consumer, 4 segment, 5 attempt, 6 reference, 7 ms to keep,
+-- 8 now (ms).
 -- Answers 1; or 0, and then nothing may leave: somebody else holds the message, or held it meanwhile and went on with it.
 if not is_holder(KEYS[2], ARGV[1], ARGV[2], ARGV[3]) then
   return 0
@@ -13,6 +14,6 @@ end
 if done >= tonumber(ARGV[4]) or (done + 1 == tonumber(ARGV[4]) and attempt > tonumber(ARGV[5])) then
   return 0
 end
-redis.call('HSET', KEYS[1], 'inflight', ARGV[4], 'attempt', ARGV[5], 'reference', ARGV[6], 'by', ARGV[3])
+redis.call('HSET', KEYS[1], 'inflight', ARGV[4], 'attempt', ARGV[5], 'reference', ARGV[6], 'by', ARGV[3], 'at', ARGV[8])
 redis.call('PEXPIRE', KEYS[1], ARGV[7])
 return 1

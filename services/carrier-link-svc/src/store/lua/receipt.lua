@@ -3,7 +3,7 @@
 -- KEYS 1 mid, 2 parked, 3 receipts, 4 audit, 5 audit sequence, 6 orphans of the number, 7 doubts about the number,
 --      8 doubts to look at
 -- ARGV 1 event and 2 audit event, both without message and segment, 3 mark (the same for the same receipt), 4 now (ms),
---      5 ms to park, 6 most receipts to park under one id, 7 the carrier's id, 8 member of the doubts to look at,
+--      5 ms to park, 6 most receipts to park under one id, 7 the orphan, 8 member of the doubts to look at,
 --      9 when to look (ms), 10 most orphans of one number
 -- Answers { what, message id, segment, traceparent }, what being matched, duplicate, parked or full.
 local known = redis.call('GET', KEYS[1])
@@ -28,7 +28,7 @@ if #parked >= 3 * tonumber(ARGV[6]) then
 end
 redis.call('RPUSH', KEYS[2], ARGV[1], ARGV[2], ARGV[3])
 redis.call('PEXPIRE', KEYS[2], ARGV[5])
-redis.call('ZADD', KEYS[6], 'NX', ARGV[4], ARGV[7])
+redis.call('ZADD', KEYS[6], 'NX', ARGV[9], ARGV[7])
 redis.call('ZREMRANGEBYRANK', KEYS[6], 0, -(tonumber(ARGV[10]) + 1))
 redis.call('PEXPIRE', KEYS[6], ARGV[5])
 if redis.call('EXISTS', KEYS[7]) == 1 then

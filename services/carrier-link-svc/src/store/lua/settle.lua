@@ -5,6 +5,8 @@
 --      6 now (ms), 7 traceparent (may be empty), 8 message id where the submit is uncertain (else ''), 9 segment,
 --      10 ms to keep a doubt, 11 most doubts about one number, 12 member of the doubts to look at, 13 when to look (ms)
 -- Answers 1, or 0 where this was told before; then nothing happens.
+-- When the submit left: what a receipt's own time is compared with.
+local left_ms = redis.call('HGET', KEYS[2], 'at') or ARGV[6]
 if ARGV[3] == '' then
   if redis.call('XACK', KEYS[1], ARGV[1], ARGV[2]) == 0 then
     return 0
@@ -21,7 +23,7 @@ end
 add(KEYS[3], ARGV[4], ARGV[7])
 audit(KEYS[4], KEYS[5], ARGV[6], ARGV[5], ARGV[7])
 if ARGV[8] ~= '' and redis.call('HLEN', KEYS[6]) < tonumber(ARGV[11]) then
-  redis.call('HSET', KEYS[6], ARGV[8], ARGV[9] .. '|' .. ARGV[7])
+  redis.call('HSET', KEYS[6], ARGV[8], ARGV[9] .. '|' .. left_ms .. '|' .. ARGV[7])
   redis.call('PEXPIRE', KEYS[6], ARGV[10])
   redis.call('ZADD', KEYS[7], ARGV[13], ARGV[12])
 end

@@ -37,7 +37,7 @@ elseif ARGV[8] == 'next' then
   end
   redis.call('HSET', KEYS[6], 'done', segment)
   if is_holder(KEYS[7], ARGV[9], ARGV[10], ARGV[11]) then
-    redis.call('HSET', KEYS[6], 'inflight', tonumber(segment) + 1, 'attempt', 1)
+    redis.call('HSET', KEYS[6], 'inflight', tonumber(segment) + 1, 'attempt', 1, 'at', ARGV[6])
     return { 1, matched }
   end
   redis.call('HDEL', KEYS[6], 'inflight')

@@ -126,6 +126,7 @@ fn attempt(segment: u8, number: u32) -> Attempt {
         segment,
         number,
         reference: 7,
+        at_ms: NOW_MS,
     }
 }
 
@@ -165,6 +166,7 @@ fn receipt(carrier_message_id: &str, stat: &str) -> Job {
         told: testing::teller().receipt(carrier_message_id, stat, "2611212043", Some(&tag), NOW_MS),
         mark: stat.to_owned(),
         tag: "tag".to_owned(),
+        submitted_ms: Some(NOW_MS - 30_000),
         look_at_ms: NOW_MS + 1_000,
         now_ms: NOW_MS,
     }

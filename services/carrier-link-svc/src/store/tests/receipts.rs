@@ -107,7 +107,11 @@ async fn a_receipt_settles_the_submit_whose_answer_never_came() {
 
     let about = world.store.doubts_about(partition(), "tag").await.unwrap();
     assert_eq!((about.doubts.len(), about.orphans.len()), (1, 1));
-    assert_eq!(about.orphans[0].parked_ms, NOW_MS);
+    assert_eq!(about.doubts[0].left_ms, NOW_MS);
+    assert_eq!(
+        (about.orphans[0].submitted_ms, about.orphans[0].ripe_ms),
+        (NOW_MS - 30_000, NOW_MS + 1_000)
+    );
     for told in [1, 0] {
         let (doubt, orphan) = (&about.doubts[0], &about.orphans[0]);
         assert_eq!(
