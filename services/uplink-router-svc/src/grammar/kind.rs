@@ -5,7 +5,7 @@
 pub enum Kind {
     /// `word`: 1 to 32 of A-Z, a-z and 0-9.
     Word,
-    /// `card`: 4 to 32 of A-Z, a-z and 0-9.
+    /// `card`: 4 to 32 of A-Z, a-z and 0-9. Spaces between them, as they are printed on cards, are left out.
     Card,
     /// `digits`: 1 to 32 of 0-9.
     Digits,
@@ -66,6 +66,11 @@ impl Kind {
             Self::Text => true,
             Self::Secret => c != ' ',
         }
+    }
+
+    /// Whether spaces between its characters stand for nothing.
+    pub(super) fn may_be_grouped(self) -> bool {
+        self == Self::Card
     }
 
     /// Whether the whole is one, its characters and length being right.

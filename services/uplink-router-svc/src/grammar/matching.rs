@@ -41,7 +41,10 @@ impl Pattern {
             if secret {
                 secrets.push(text.original(range.start, range.end));
             }
-            fields.push(name, text.chars()[range].iter().collect(), secret);
+            let value = text.chars()[range]
+                .iter()
+                .filter(|c| !(kind.may_be_grouped() && **c == ' '));
+            fields.push(name, value.collect(), secret);
         }
         Some(Match { fields, secrets })
     }
@@ -74,16 +77,10 @@ impl Search<'_> {
     }
 
     fn field_fits(&mut self, piece: usize, kind: Kind, at: usize) -> bool {
-        let (fewest, most) = kind.length();
         // A space between literal text and a field does not count.
         let at = at + usize::from(self.text.get(at) == Some(&' '));
-        let allowed = self.text[at..]
-            .iter()
-            .take(most)
-            .take_while(|c| kind.allows(**c))
-            .count();
-        for length in (fewest..=allowed).rev() {
-            let range = at..at + length;
+        for end in ends(kind, self.text, at).into_iter().rev() {
+            let range = at..end;
             if kind.accepts(&self.text[range.clone()]) && self.fits(piece + 1, range.end) {
                 self.found.push((piece, range));
                 return true;
@@ -91,6 +88,26 @@ impl Search<'_> {
         }
         false
     }
+}
+
+/// Where a field that begins at `at` may end, the nearest place first. Spaces in a field of groups do not count.
+fn ends(kind: Kind, text: &[char], at: usize) -> Vec<usize> {
+    let (fewest, most) = kind.length();
+    let mut ends = Vec::new();
+    let mut length = 0;
+    for (place, c) in text.iter().enumerate().skip(at) {
+        if length > 0 && kind.may_be_grouped() && *c == ' ' {
+            continue;
+        }
+        if length == most || !kind.allows(*c) {
+            break;
+        }
+        length += 1;
+        if length >= fewest {
+            ends.push(place + 1);
+        }
+    }
+    ends
 }
 
 /// The place behind a literal that stands at `at`. A space in front of it does not count, nor one beside a punctuation
@@ -147,6 +164,8 @@ mod tests {
             "ＳＢＹＥ＃６２２２０２０２",
             " SBYE # 62220202 ",
             "Sbye＃　62220202\n",
+            "SBYE#6222 0202",
+            "sbye # 62 22　０２ 02 ",
         ] {
             assert_eq!(
                 find("SBYE#{card}", text),
@@ -165,7 +184,7 @@ mod tests {
             "SBYE#622",
             "SBYE#6222-0202",
             "SB YE#62220202",
-            "SBYE#6222 0202",
+            "SBYE#6222 02/02",
             "xSBYE#62220202",
             "SBYE#62220202x#",
             "SBYE##62220202",
@@ -173,6 +192,14 @@ mod tests {
         ] {
             assert_eq!(find("SBYE#{card}", text), None, "{text:?}");
         }
+    }
+
+    #[test]
+    fn the_spaces_of_a_card_leave_room_for_what_follows() {
+        let found = find("SBZD#{card}#{month}", "SBZD#6222 0202 1888 0001 # 202610").unwrap();
+        assert_eq!(found[0].1, "6222020218880001");
+        assert_eq!(found[1].1, "202610");
+        assert_eq!(find("SBYE#{card}", &format!("SBYE#{}", "6 ".repeat(33))), None);
     }
 
     #[test]
