@@ -8,6 +8,7 @@
 use std::{
     env,
     fs::{self, File},
+    io::Write as _,
     os::unix::process::CommandExt as _,
     path::{Path, PathBuf},
     process::{Child, Command, ExitStatus, Stdio},
@@ -21,6 +22,8 @@ use nix::{
 };
 
 use super::watchdog;
+
+const WAIT_THEN_BECOME: &str = r#"read -r word && exec "$@" </dev/null"#;
 
 /// What to start, and how.
 #[derive(Debug, Clone)]
@@ -58,18 +61,27 @@ impl Process {
         let inherited = ["PATH", "HOME", "LANG", "RUST_BACKTRACE"]
             .into_iter()
             .filter_map(|name| Some((name, env::var(name).ok()?)));
-        let child = Command::new(&launch.program)
+        // A shell waits for a word before it becomes the program: were it the program at once, one that was started just
+        // before this process is killed would not be on the watchdog's list yet.
+        let mut child = Command::new("/bin/sh")
+            .args(["-c", WAIT_THEN_BECOME, "start"])
+            .arg(&launch.program)
             .args(&launch.args)
             .env_clear()
             .envs(inherited)
             .envs(launch.env.iter().map(|(name, value)| (name, value)))
-            .stdin(Stdio::null())
+            .stdin(Stdio::piped())
             .stdout(log.try_clone()?)
             .stderr(log)
             .process_group(0)
             .spawn()
             .with_context(|| format!("cannot start {} ({})", launch.name, launch.program.display()))?;
         watchdog::tell("add", child.id())?;
+        if let Some(mut input) = child.stdin.take() {
+            input
+                .write_all(b"go\n")
+                .with_context(|| format!("cannot start {}", launch.name))?;
+        }
         Ok(Self {
             name: launch.name.clone(),
             log: launch.log.clone(),

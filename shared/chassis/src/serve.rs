@@ -17,7 +17,7 @@ use crate::{
     methods::Methods,
     ports,
     problem::Chain,
-    readiness::Board,
+    readiness::{Board, ReadinessLatch},
     service::{BuildError, Service, ServiceInfo},
     settings::ChassisSettings,
     tasks::Tasks,
@@ -131,6 +131,8 @@ struct Process {
     methods: Arc<Methods>,
     table: LiveMethodTable,
     admin: TcpListenerAddress,
+    /// Set when calls are accepted.
+    listening: Option<ReadinessLatch>,
     /// Ends streams that do not end by themselves; cancelled half-way through the drain.
     cut_streams: CancellationToken,
 }
@@ -154,6 +156,8 @@ impl Process {
         let calls_ended = CancellationToken::new();
         let tasks = Tasks::new(shutdown.clone());
         let board = Board::new();
+        // Taken before anybody can ask: a process that has not yet come to its own latches is not ready.
+        let listening = board.latch("gRPC server");
         let listener = listen(chassis.admin_listen).await?;
         let admin = listener.local_addr()?;
         // Not one of the tracked tasks: it tells about the drain until the very end, and ends with the runtime.
@@ -190,11 +194,12 @@ impl Process {
             methods,
             table,
             admin,
+            listening: Some(listening),
             cut_streams: CancellationToken::new(),
         })
     }
 
-    async fn run(self, service: Service, stop: CancellationToken) -> Exit {
+    async fn run(mut self, service: Service, stop: CancellationToken) -> Exit {
         let serving = match self.open(service).await {
             Ok(serving) => serving,
             Err(error) => {
@@ -215,7 +220,7 @@ impl Process {
     }
 
     /// Listens and serves; the future ends when the last call after the shutdown has ended.
-    async fn open(&self, service: Service) -> Result<impl Future<Output = ()> + use<>, BuildError> {
+    async fn open(&mut self, service: Service) -> Result<impl Future<Output = ()> + use<>, BuildError> {
         if let Some(name) = service.names.iter().find(|name| !self.methods.has_service(name)) {
             return Err(format!("the descriptor set has no service {name}").into());
         }
@@ -272,6 +277,9 @@ impl Process {
             id = %self.context.credentials.id(),
             "serving"
         );
+        if let Some(listening) = self.listening.take() {
+            listening.set();
+        }
         let shutdown = self.context.shutdown.clone();
         // No `max_connection_age_grace`: with it tonic sends no GOAWAY and cuts connections.
         let server = Server::builder()
