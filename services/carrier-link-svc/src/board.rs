@@ -124,6 +124,13 @@ impl Board {
         self.enter(slot, Phase::BackingOff);
     }
 
+    /// Something is wrong with a connection that still stands; empty when it is not any more.
+    pub fn trouble(&self, slot: u16, error: &str) {
+        if let Some(line) = lock(&self.lines).get_mut(&slot) {
+            error.clone_into(&mut line.last_error);
+        }
+    }
+
     /// Another process has the slot, or this one ends.
     pub fn leave(&self, slot: u16) {
         lock(&self.lines).remove(&slot);
@@ -264,6 +271,13 @@ mod tests {
             ("READY", "CMPP 2.0", 3)
         );
         assert_eq!(first.last_error, "");
+        board.trouble(0, "no answer to 2 submits within 10000 ms");
+        let state = board.state();
+        let first = &state.connections[0];
+        assert_eq!(
+            (first.state.as_str(), first.last_error.as_str()),
+            ("READY", "no answer to 2 submits within 10000 ms")
+        );
         board.leave(0);
         assert_eq!((*ready.borrow(), board.state().connections.len()), (0, 1));
     }

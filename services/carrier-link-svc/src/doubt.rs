@@ -2,8 +2,9 @@
 
 use crate::store::{DoubtsAbout, InDoubt, Orphan};
 
-/// A receipt tells when its submit left, to the minute and by the carrier's clock; ours may differ by this much besides.
-const NEAR_MS: u64 = 3 * 60_000;
+/// A receipt tells when its submit left to the minute, and by the carrier's clock: the minute itself or one beside it.
+const NEAR_MINUTES: u64 = 1;
+const MINUTE_MS: u64 = 60_000;
 
 /// What to do about a number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -16,15 +17,17 @@ pub enum Verdict<'a> {
     Nothing,
 }
 
-/// A receipt and a submit belong together where they left at about the same time and neither has another one that did.
-/// Nothing is matched before the receipt's own response can no longer come: it would be known by that then.
+/// A receipt settles a doubt where there is no other explanation: there is one doubt about the number, and one receipt under
+/// an unknown id that left in its minute.
+///
+/// A later message to the number cannot be what the receipt is about. Where its response has come, its id is known; where
+/// none has come within the response timeout, or its process has died and its lease has run out, it is in doubt itself,
+/// and there is more than one doubt. A receipt is ripe only after both, see [`crate::link::LinkShared::doubt_look_ms`].
 pub fn judge(about: &DoubtsAbout, now_ms: u64) -> Verdict<'_> {
-    let pairs = about.doubts.iter().filter_map(|doubt| {
-        let orphan = only(about.orphans.iter().filter(|orphan| is_near(doubt, orphan)))?;
-        only(about.doubts.iter().filter(|other| is_near(other, orphan)))?;
-        Some((doubt, orphan))
-    });
-    let Some((doubt, orphan)) = pairs.min_by_key(|(_, orphan)| orphan.ripe_ms) else {
+    let [doubt] = about.doubts.as_slice() else {
+        return Verdict::Nothing;
+    };
+    let Some(orphan) = only(about.orphans.iter().filter(|orphan| is_near(doubt, orphan))) else {
         return Verdict::Nothing;
     };
     if now_ms < orphan.ripe_ms {
@@ -34,7 +37,8 @@ pub fn judge(about: &DoubtsAbout, now_ms: u64) -> Verdict<'_> {
 }
 
 fn is_near(doubt: &InDoubt, orphan: &Orphan) -> bool {
-    doubt.left_ms.abs_diff(orphan.submitted_ms) <= NEAR_MS
+    let (left, told) = (doubt.left_ms / MINUTE_MS, orphan.submitted_ms / MINUTE_MS);
+    left.abs_diff(told) <= NEAR_MINUTES
 }
 
 /// The one item of an iterator that has one.
@@ -45,13 +49,14 @@ fn only<T>(mut items: impl Iterator<Item = T>) -> Option<T> {
 
 #[cfg(test)]
 mod tests {
-    use super::{NEAR_MS, Verdict, judge};
+    use super::{MINUTE_MS, Verdict, judge};
     use crate::{
         store::{DoubtsAbout, InDoubt, Orphan},
         testing,
     };
 
-    const NOON_MS: u64 = 1_700_000_000_000;
+    /// A whole minute.
+    const NOON_MS: u64 = 1_700_000_040_000;
 
     fn about(doubts: &[u64], orphans: &[u64]) -> DoubtsAbout {
         DoubtsAbout {
@@ -86,9 +91,11 @@ mod tests {
 
     #[test]
     fn another_messages_receipt_settles_nothing() {
-        let later = NOON_MS + NEAR_MS + 1;
+        let later = NOON_MS + 2 * MINUTE_MS;
         for (doubts, orphans) in [
             (vec![NOON_MS], vec![later]),
+            (vec![NOON_MS, later], vec![NOON_MS]),
+            (vec![NOON_MS, later], vec![later, NOON_MS]),
             (vec![NOON_MS], vec![0]),
             (vec![NOON_MS], vec![]),
             (vec![], vec![NOON_MS]),
@@ -104,12 +111,17 @@ mod tests {
     }
 
     #[test]
-    fn times_tell_several_apart() {
-        let later = NOON_MS + 2 * NEAR_MS + 1;
-        let two = about(&[NOON_MS, later], &[later, NOON_MS]);
-        assert_eq!(
-            judge(&two, u64::MAX),
-            Verdict::Settles(&two.doubts[0], &two.orphans[1])
-        );
+    fn the_minute_is_what_the_receipt_tells() {
+        for (left_ms, told_ms) in [
+            (NOON_MS + 59_999, NOON_MS),
+            (NOON_MS, NOON_MS + MINUTE_MS),
+            (NOON_MS + MINUTE_MS + 59_999, NOON_MS),
+        ] {
+            let one = about(&[left_ms], &[told_ms]);
+            assert!(
+                matches!(judge(&one, u64::MAX), Verdict::Settles(..)),
+                "{left_ms} {told_ms}"
+            );
+        }
     }
 }

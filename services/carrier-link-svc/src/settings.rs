@@ -62,11 +62,8 @@ impl Settings {
         let catalog_dir = source.required("catalog.dir", PathBuf::from("."));
         let catalog_interval = source.duration_ms("catalog.reload_interval_ms", 1_000);
         let keyring_file = source.secret_file("keyring.file");
-        if keyring_file.is_none() {
-            source.note(
-                "keyring.file",
-                "must name a readable file: outbound messages are sealed",
-            );
+        if keyring_file.is_none() && source.optional::<String>("keyring.file").is_none() {
+            source.note("keyring.file", "must be set: outbound messages are sealed");
         }
         Self {
             redis,

@@ -87,8 +87,11 @@ impl fmt::Debug for RedisSettings {
 /// `Err` says what is wrong, without the URL itself.
 fn check_url(url: &str) -> Result<(), String> {
     let client = redis::Client::open(url).map_err(|error| {
-        let detail = error.detail().unwrap_or_default();
-        format!("must be like redis://host:6379 or rediss://host:6379 ({detail})")
+        let detail = error.detail().map(|detail| format!(" ({detail})"));
+        format!(
+            "must be like redis://host:6379 or rediss://host:6379{}",
+            detail.unwrap_or_default()
+        )
     })?;
     if client.get_connection_info().redis_settings().password().is_some() {
         return Err("must not hold a password; put it into the file of redis.password_file".to_owned());

@@ -62,6 +62,8 @@ pub struct Line {
     pause: Pause,
     /// When the carrier last answered a submit or delivered something.
     last_heard: Instant,
+    /// Submits that timed out since the carrier was last heard.
+    unanswered: u32,
     /// When a submit timed out while the carrier had said nothing since it left; `None` when something was heard since.
     silent_since: Option<Instant>,
     reported_waiting: usize,
@@ -132,6 +134,7 @@ impl Line {
             late: VecDeque::new(),
             pause: Pause::default(),
             last_heard: Instant::now(),
+            unanswered: 0,
             silent_since: None,
             reported_waiting: 0,
         }
@@ -148,6 +151,21 @@ impl Line {
     fn heard(&mut self) {
         self.last_heard = Instant::now();
         self.silent_since = None;
+        if self.unanswered > 0 {
+            self.unanswered = 0;
+            self.link.board.trouble(self.slot, "");
+        }
+    }
+
+    /// Operators see what is wrong while the connection still stands; the log says it once.
+    fn timed_out(&mut self) {
+        self.unanswered = self.unanswered.saturating_add(1);
+        let within_ms = self.link.link.response_timeout.as_millis();
+        let trouble = format!("no answer to {} submits within {within_ms} ms", self.unanswered);
+        self.link.board.trouble(self.slot, &trouble);
+        if self.unanswered == 1 {
+            tracing::warn!(link = self.link.name(), slot = self.slot, "{trouble}");
+        }
     }
 
     /// The recorder has ended: nothing can be stored any more.
@@ -380,6 +398,7 @@ impl Line {
         self.report_waiting();
         self.link.board.in_flight(self.slot, 0);
         self.silent_since = None;
+        self.unanswered = 0;
     }
 
     /// When to look again at the latest, though nothing happens.

@@ -148,6 +148,7 @@ impl Line {
         metrics::counter!("hongyan_link_uncertain_total", "link" => name, "class" => work.outbound.class.as_str())
             .increment(1);
         if why == Uncertain::TimedOut {
+            self.timed_out();
             if since >= self.last_heard {
                 self.silent_since.get_or_insert_with(Instant::now);
             }
