@@ -18,7 +18,7 @@ const SHOWN: [&str; 3] = [
     "db.operation.name",
 ];
 const SHOWN_PREFIX: &str = "hongyan.";
-const MAX_SHOWN: usize = 5;
+const MAX_SHOWN: usize = 8;
 
 /// Nanoseconds as milliseconds with two places.
 pub(super) fn milliseconds(ns: u64) -> String {
