@@ -1,6 +1,8 @@
 //! What a caller can rely on.
 #![allow(clippy::unwrap_used, reason = "a panic is how a test says no")]
 
+#[path = "verify/abandoned.rs"]
+mod abandoned;
 mod support;
 
 use std::time::Duration;
@@ -11,13 +13,9 @@ use hongyan_proto::{
     common::v1::Carrier,
     verify::v1::{Element, Elements, Outcome, VerifyIdentityRequest},
 };
-use hongyan_verify_svc::{
-    store::{Beginning, Begun, Key, Settlement, Store},
-    verifier::Caller,
-};
+use hongyan_verify_svc::{store::Store, verifier::Caller};
 use support::{Plan, redis_server::eventually, request, world};
 use tonic::Code;
-use uuid::Uuid;
 
 const NOW: Duration = Duration::ZERO;
 
@@ -187,93 +185,6 @@ async fn a_caller_that_goes_away_finds_its_answer() {
     assert_eq!(
         (world.upstream.asked().len(), world.record.events().len()),
         (1, 1)
-    );
-}
-
-#[tokio::test]
-async fn a_question_that_a_dead_process_asked_is_not_asked_again() {
-    let world = world("").await;
-    let (caller, request) = (world.caller(), request("r-1"));
-    // Another process begins and dies.
-    let other = Store::new(world.redis.clone(), world.keyring.clone());
-    let today = time::macros::date!(2026 - 11 - 21);
-    let question = hongyan_verify_svc::question::Question::read(&request, today).unwrap();
-    let beginning = Beginning {
-        fingerprint: question.fingerprint(&world.keyring.current()),
-        verification_id: Uuid::now_v7(),
-        sealed_question: other.seal_question(&question.canonical()).unwrap(),
-        lease: Duration::from_millis(1),
-        per_second: 10,
-    };
-    let key = Key {
-        tenant: &caller.tenant,
-        request_id: &question.request_id,
-    };
-    assert_eq!(other.begin(key, &beginning, 1).await.unwrap(), Begun::New);
-
-    let answer = world.verifier.verify(&caller, &request, NOW).await.unwrap();
-    assert_eq!((answer.outcome(), answer.charged), (Outcome::Indeterminate, None));
-    assert_eq!(answer.reason, "INTERRUPTED");
-    assert_eq!(answer.verification_id, beginning.verification_id.to_string());
-    assert!(world.upstream.asked().is_empty());
-    assert_eq!(world.record.events()[0].attributes["charged"], "unknown");
-    assert_eq!(
-        world.verifier.verify(&caller, &request, NOW).await.unwrap(),
-        answer
-    );
-
-    // The dead process was only slow: what it heard comes too late, the answer that was given stands.
-    let late = hongyan_proto::verify::v1::VerifyIdentityResponse::default();
-    let settlement = Settlement {
-        verification_id: beginning.verification_id,
-        phone: &question.phone,
-        answer: &late,
-        lease: Duration::from_secs(1),
-    };
-    let stands = other.settle(key, &settlement, 2).await.unwrap();
-    assert_eq!(stands, Begun::Answered(Box::new(answer)));
-}
-
-#[tokio::test]
-async fn an_answer_whose_teller_died_is_put_on_record_by_the_next_one() {
-    let world = world("").await;
-    let (caller, request) = (world.caller(), request("r-1"));
-    let other = Store::new(world.redis.clone(), world.keyring.clone());
-    let today = time::macros::date!(2026 - 11 - 21);
-    let question = hongyan_verify_svc::question::Question::read(&request, today).unwrap();
-    let beginning = Beginning {
-        fingerprint: question.fingerprint(&world.keyring.current()),
-        verification_id: Uuid::now_v7(),
-        sealed_question: other.seal_question(&question.canonical()).unwrap(),
-        lease: Duration::from_millis(1),
-        per_second: 10,
-    };
-    let key = Key {
-        tenant: &caller.tenant,
-        request_id: &question.request_id,
-    };
-    assert_eq!(other.begin(key, &beginning, 1).await.unwrap(), Begun::New);
-    // Begun again under the same verification id it is the same beginning: the first answer was not heard.
-    assert_eq!(other.begin(key, &beginning, 1).await.unwrap(), Begun::New);
-    let heard = hongyan_proto::verify::v1::VerifyIdentityResponse {
-        verification_id: beginning.verification_id.to_string(),
-        outcome: Outcome::NotFound.into(),
-        ..Default::default()
-    };
-    let settlement = Settlement {
-        verification_id: beginning.verification_id,
-        phone: &question.phone,
-        answer: &heard,
-        lease: Duration::from_millis(1),
-    };
-    other.settle(key, &settlement, 1).await.unwrap();
-    assert!(world.record.events().is_empty());
-
-    let all = join_all((0..20).map(|_| world.verifier.verify(&caller, &request, NOW))).await;
-    assert!(all.iter().all(|answer| answer.as_ref() == Ok(&heard)), "{all:?}");
-    assert_eq!(
-        (world.upstream.asked().len(), world.record.events().len()),
-        (0, 1)
     );
 }
 

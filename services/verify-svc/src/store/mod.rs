@@ -206,29 +206,22 @@ impl Store {
 
     /// Notes that the answer is on record.
     pub async fn recorded(&self, key: Key<'_>, verification_id: Uuid) -> Result<(), StoreError> {
-        self.recorded
-            .prepare()
-            .key(key.record())
-            .arg(verification_id.to_string())
-            .run::<i64>(&mut self.redis.shared())
-            .await?;
-        Ok(())
+        self.mark(&self.recorded, key, verification_id).await
     }
 
     /// Forgets a verification that surely asked nobody, so that its request id can be used again.
     pub async fn release(&self, key: Key<'_>, verification_id: Uuid) -> Result<(), StoreError> {
-        self.release
-            .prepare()
-            .key(key.record())
-            .arg(verification_id.to_string())
-            .run::<i64>(&mut self.redis.shared())
-            .await?;
-        Ok(())
+        self.mark(&self.release, key, verification_id).await
     }
 
     /// Gives the lease up, so that the next one under the id takes the work over at once.
     pub async fn give_up(&self, key: Key<'_>, verification_id: Uuid) -> Result<(), StoreError> {
-        self.give_up
+        self.mark(&self.give_up, key, verification_id).await
+    }
+
+    /// Runs a script that changes the state of one verification and tells nothing.
+    async fn mark(&self, script: &Script, key: Key<'_>, verification_id: Uuid) -> Result<(), StoreError> {
+        script
             .prepare()
             .key(key.record())
             .arg(verification_id.to_string())
