@@ -6,4 +6,5 @@ pub mod gateway_sim;
 pub mod handler_sim;
 pub mod harness;
 pub mod identity_sim;
+pub mod program;
 pub mod trace_sink;

@@ -1,8 +1,7 @@
 //! A carrier's gateway to try Hongyan against, without a carrier.
 
-use std::io::Write as _;
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::{Context as _, Result};
@@ -10,7 +9,7 @@ use clap::{Parser, ValueEnum};
 use hongyan_carrier_wire::cmpp::Version;
 use hongyan_carrier_wire::cmpp::session::server::HigherVersion;
 use hongyan_integration_tests::gateway_sim::{Account, Config, GatewaySim, ReceiptPlan, ReceiptTime};
-use tokio::signal::unix::{SignalKind, signal};
+use hongyan_integration_tests::program::{Ending, exit_code, write_ports};
 
 /// Examples under the options.
 const EXAMPLES: &str = "\
@@ -89,32 +88,25 @@ enum Protocol {
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    match run(Options::parse()).await {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("hongyan-gateway-sim: {error:#}");
-            ExitCode::FAILURE
-        }
-    }
+    exit_code("hongyan-gateway-sim", run(Options::parse()).await)
 }
 
 async fn run(options: Options) -> Result<()> {
     let config = config(&options)?;
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut ending = Ending::listen()?;
     let gateway = GatewaySim::start(config).await?;
     if let Some(path) = &options.ports_file {
-        write_ports(path, gateway.addr(), gateway.control_addr())?;
+        write_ports(
+            path,
+            [("carrier", gateway.addr()), ("control", gateway.control_addr())],
+        )?;
     }
     eprintln!(
         "CMPP on {}, control on http://{}/stats",
         gateway.addr(),
         gateway.control_addr()
     );
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
-    }
+    ending.told().await;
     let stats = gateway.stats();
     eprintln!("took {} messages, {} accepted", stats.submits, stats.accepted);
     gateway.stop().await;
@@ -166,18 +158,4 @@ fn config(options: &Options) -> Result<Config> {
         keep_texts: options.keep_texts,
         ..defaults
     })
-}
-
-/// Whoever waits for the file must never see half of it.
-fn write_ports(path: &Path, carrier: SocketAddr, control: SocketAddr) -> Result<()> {
-    let ports = serde_json::json!({ "carrier": carrier.to_string(), "control": control.to_string() });
-    let directory = path
-        .parent()
-        .filter(|parent| !parent.as_os_str().is_empty())
-        .unwrap_or(Path::new("."));
-    let mut file = tempfile::NamedTempFile::new_in(directory)?;
-    file.write_all(ports.to_string().as_bytes())?;
-    file.persist(path)
-        .with_context(|| format!("cannot write {}", path.display()))?;
-    Ok(())
 }

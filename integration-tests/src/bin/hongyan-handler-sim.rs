@@ -1,16 +1,11 @@
 //! A business's handler of uplinks, made up: balances from a file, faults on demand.
 
-use std::{
-    fs,
-    net::SocketAddr,
-    path::{Path, PathBuf},
-    process::ExitCode,
-};
+use std::{net::SocketAddr, path::PathBuf, process::ExitCode};
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use clap::Parser;
 use hongyan_integration_tests::handler_sim::{Balances, Config, HandlerSim};
-use tokio::signal::unix::{SignalKind, signal};
+use hongyan_integration_tests::program::{Ending, exit_code, write_ports};
 
 /// Answers `HandleUplink` over mutual TLS from made-up balances, for trying the uplink router without a business.
 #[derive(Debug, Parser)]
@@ -46,13 +41,7 @@ struct Options {
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    match run(Options::parse()).await {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("hongyan-handler-sim: {error:#}");
-            ExitCode::FAILURE
-        }
-    }
+    exit_code("hongyan-handler-sim", run(Options::parse()).await)
 }
 
 async fn run(options: Options) -> Result<()> {
@@ -63,8 +52,7 @@ async fn run(options: Options) -> Result<()> {
     for flag in &options.more {
         balances.add_flag(flag)?;
     }
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut ending = Ending::listen()?;
     let sim = HandlerSim::start(Config {
         listen: options.listen,
         control: options.control,
@@ -76,25 +64,14 @@ async fn run(options: Options) -> Result<()> {
     })
     .await?;
     if let Some(file) = &options.ports_file {
-        write_ports(file, &sim)?;
+        write_ports(file, [("grpc", sim.grpc()), ("control", sim.control())])?;
     }
     eprintln!(
         "answering on {}, control on http://{}/stats",
         sim.grpc(),
         sim.control()
     );
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
-    }
+    ending.told().await;
     sim.stop().await;
     Ok(())
-}
-
-/// Written whole under another name first, so that nobody reads half of it.
-fn write_ports(file: &Path, sim: &HandlerSim) -> Result<()> {
-    let ports = serde_json::json!({"grpc": sim.grpc().to_string(), "control": sim.control().to_string()});
-    let half = file.with_extension("tmp");
-    fs::write(&half, ports.to_string()).with_context(|| format!("cannot write {}", half.display()))?;
-    fs::rename(&half, file).with_context(|| format!("cannot write {}", file.display()))
 }

@@ -1,17 +1,11 @@
 //! An identity upstream to try Hongyan against, without a carrier.
 
-use std::{
-    fs,
-    io::Write as _,
-    net::SocketAddr,
-    path::{Path, PathBuf},
-    process::ExitCode,
-};
+use std::{fs, net::SocketAddr, path::PathBuf, process::ExitCode};
 
 use anyhow::{Context as _, Result};
 use clap::Parser;
 use hongyan_integration_tests::identity_sim::{CODES, Config, IdentitySim, parse_people};
-use tokio::signal::unix::{SignalKind, signal};
+use hongyan_integration_tests::program::{Ending, exit_code, write_ports};
 
 /// A carrier's real-name service: knows people, answers questions about them, charges, and misbehaves on demand.
 ///
@@ -43,13 +37,7 @@ struct Options {
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    match run(Options::parse()).await {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("hongyan-identity-sim: {error:#}");
-            ExitCode::FAILURE
-        }
-    }
+    exit_code("hongyan-identity-sim", run(Options::parse()).await)
 }
 
 async fn run(options: Options) -> Result<()> {
@@ -66,11 +54,16 @@ async fn run(options: Options) -> Result<()> {
         people,
         api_key: api_key.map(|key| key.trim_end().to_owned()),
     };
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut ending = Ending::listen()?;
     let upstream = IdentitySim::start(config).await?;
     if let Some(path) = &options.ports_file {
-        write_ports(path, upstream.addr(), upstream.control_addr())?;
+        write_ports(
+            path,
+            [
+                ("questions", upstream.addr()),
+                ("control", upstream.control_addr()),
+            ],
+        )?;
     }
     eprintln!(
         "questions on {}, control on http://{}/stats; result codes: {}",
@@ -78,26 +71,9 @@ async fn run(options: Options) -> Result<()> {
         upstream.control_addr(),
         CODES.join(", ")
     );
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
-    }
+    ending.told().await;
     let stats = upstream.stats();
     eprintln!("{} questions, {} charged", stats.asked, stats.charged);
     upstream.stop().await;
-    Ok(())
-}
-
-/// Whoever waits for the file must never see half of it.
-fn write_ports(path: &Path, questions: SocketAddr, control: SocketAddr) -> Result<()> {
-    let ports = serde_json::json!({ "questions": questions.to_string(), "control": control.to_string() });
-    let directory = path
-        .parent()
-        .filter(|parent| !parent.as_os_str().is_empty())
-        .unwrap_or(Path::new("."));
-    let mut file = tempfile::NamedTempFile::new_in(directory)?;
-    file.write_all(ports.to_string().as_bytes())?;
-    file.persist(path)
-        .with_context(|| format!("cannot write {}", path.display()))?;
     Ok(())
 }

@@ -4,11 +4,9 @@ use std::{net::SocketAddr, process::ExitCode, sync::Arc};
 
 use anyhow::{Context as _, Result};
 use clap::Parser;
+use hongyan_integration_tests::program::{Ending, exit_code};
 use hongyan_integration_tests::trace_sink::{DEFAULT_MAX_SPANS, SpanStore, serve};
-use tokio::{
-    net::TcpListener,
-    signal::unix::{SignalKind, signal},
-};
+use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 /// Takes traces by OTLP over gRPC and shows them as trees: `curl http://127.0.0.1:4318/traces`.
@@ -27,13 +25,7 @@ struct Options {
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    match run(Options::parse()).await {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("hongyan-trace-sink: {error:#}");
-            ExitCode::FAILURE
-        }
-    }
+    exit_code("hongyan-trace-sink", run(Options::parse()).await)
 }
 
 async fn run(options: Options) -> Result<()> {
@@ -49,8 +41,7 @@ async fn run(options: Options) -> Result<()> {
         http.local_addr()?
     );
     let shutdown = CancellationToken::new();
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut ending = Ending::listen()?;
     let serving = serve(
         Arc::new(SpanStore::new(options.max_spans)),
         otlp,
@@ -60,8 +51,7 @@ async fn run(options: Options) -> Result<()> {
     tokio::pin!(serving);
     tokio::select! {
         ended = &mut serving => return ended,
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
+        () = ending.told() => {}
     }
     shutdown.cancel();
     // An exporter may keep its connection open for ever: half a second for what is in flight.
