@@ -243,6 +243,8 @@ mod tests {
                 .chars()
                 .map(|c| if wide { char::from_u32(u32::from(c) + 0xfee0).unwrap_or(c) } else { c })
                 .collect();
+            // With nothing but a space between, both are one card number of a rule that takes no secret.
+            prop_assume!(!(front == "SBYE#" && between.trim().is_empty()));
             let catalog = catalog();
             let text = format!("{front}{card}{between}{widened}{behind}");
             let kept = routed(plan(&catalog, "10690", &text)).kept_text;
