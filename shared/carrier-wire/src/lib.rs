@@ -8,6 +8,7 @@
 //! |---|---|
 //! | [`frame`] | length-prefixed framing that all four protocols share; bounded before anything is allocated |
 //! | [`field`] | fixed-width strings, masked numbers and contents, the reader that names field and offset in its errors |
+//! | [`login`] | the shared secret and the ten-digit time that logins are proved with |
 //! | [`cmpp`] | CMPP 2.0 and 3.0: PDUs, codec, authenticators, status reports, sessions of both sides |
 //! | [`text`] | message text to octets and back: ASCII, UCS-2, GBK |
 //! | [`mod@concat`] | user data headers and the parts of a long message |
@@ -25,5 +26,6 @@ pub mod concat;
 
 pub mod field;
 pub mod frame;
+pub mod login;
 pub mod reassembly;
 pub mod text;
