@@ -10,6 +10,7 @@
 //! | [`field`] | fixed-width strings, masked numbers and contents, the reader that names field and offset in its errors |
 //! | [`login`] | the shared secret and the ten-digit time that logins are proved with |
 //! | [`cmpp`] | CMPP 2.0 and 3.0: PDUs, codec, authenticators, status reports, sessions of both sides |
+//! | [`session`] | both ends of a session, for every protocol: windows, keep-alive, repetition, ends |
 //! | [`text`] | message text to octets and back: ASCII, UCS-2, GBK |
 //! | [`mod@concat`] | user data headers and the parts of a long message |
 //! | [`reassembly`] | parts back to one message, bounded in number, size and age |
@@ -28,4 +29,5 @@ pub mod field;
 pub mod frame;
 pub mod login;
 pub mod reassembly;
+pub mod session;
 pub mod text;
