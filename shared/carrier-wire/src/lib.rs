@@ -11,6 +11,7 @@
 //! | [`login`] | the shared secret and the ten-digit time that logins are proved with |
 //! | [`cmpp`] | CMPP 2.0 and 3.0: PDUs, codec, authenticators, status reports, sessions of both sides |
 //! | [`session`] | both ends of a session, for every protocol: windows, keep-alive, repetition, ends |
+//! | [`sgip`] | SGIP 1.2: PDUs, codec, sequences, sessions of both sides in both directions |
 //! | [`text`] | message text to octets and back: ASCII, UCS-2, GBK |
 //! | [`mod@concat`] | user data headers and the parts of a long message |
 //! | [`reassembly`] | parts back to one message, bounded in number, size and age |
@@ -30,4 +31,5 @@ pub mod frame;
 pub mod login;
 pub mod reassembly;
 pub mod session;
+pub mod sgip;
 pub mod text;

@@ -1,0 +1,12 @@
+//! Octets to PDUs and back.
+
+mod decode;
+mod encode;
+mod error;
+
+pub use decode::decode;
+pub use encode::{encode, encoded_len};
+pub use error::{DecodeError, EncodeError};
+
+/// Octets of a number on the wire.
+const NUMBER_LEN: usize = 21;
