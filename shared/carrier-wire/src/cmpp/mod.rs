@@ -10,6 +10,7 @@
 pub mod auth;
 pub mod codec;
 mod command;
+mod dialect;
 pub mod msg_id;
 pub mod pdu;
 pub mod report;
@@ -18,6 +19,9 @@ mod version;
 
 pub use codec::{DecodeError, EncodeError, decode, encode};
 pub use command::Command;
+pub use dialect::{
+    Admitted, Client, ClientSettings, HigherVersion, IsmgCheck, LoggedIn, Server, ServerSettings, Verdict,
+};
 pub use msg_id::MsgId;
 pub use pdu::{Packet, Pdu};
 pub use version::Version;

@@ -9,7 +9,7 @@ use super::CloseReason;
 use crate::frame::FrameLimits;
 
 /// The bit of a command id that makes it an answer, in all four protocols.
-const ANSWER_BIT: u32 = 0x8000_0000;
+pub(super) const ANSWER_BIT: u32 = 0x8000_0000;
 
 /// One protocol as one side speaks it, for the length of one connection.
 ///
@@ -113,7 +113,8 @@ pub trait Dialect: fmt::Debug + Sized {
     /// The agreement to such a wish.
     fn end_answer(&self) -> Self::Pdu;
 
-    /// What the session answers by itself to a PDU that does not reach the application; `None` for silence.
+    /// What the session answers by itself to a PDU that does not reach the application; `None` for silence. Never
+    /// asked about an answer.
     fn refuse(&self, to: &Self::Pdu, why: Refusal) -> Option<Self::Pdu>;
 
     /// What the session answers to a request that cannot be read, so that the peer does not repeat it for ever.

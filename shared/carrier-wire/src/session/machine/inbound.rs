@@ -2,7 +2,7 @@
 
 use bytes::{Bytes, BytesMut};
 
-use super::super::dialect::{Dialect, Kind, Refusal};
+use super::super::dialect::{ANSWER_BIT, Dialect, Kind, Refusal};
 use super::super::peer::{Admitted, Asked};
 use super::super::window::Answered;
 use super::super::{Actions, CloseReason, Oddity, Outcome, Uncertain, Up};
@@ -143,7 +143,10 @@ impl<D: Dialect> Session<D> {
         why: Refusal,
         actions: &mut Actions<Up<D>>,
     ) {
-        if let Some(answer) = self.dialect.refuse(to, why) {
+        // An answer has no answer: two machines would talk for ever.
+        if D::command(to) & ANSWER_BIT == 0
+            && let Some(answer) = self.dialect.refuse(to, why)
+        {
             self.write(sequence, &answer, actions);
         }
     }
