@@ -5,7 +5,7 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
-use hongyan_catalog::{CmppVersion, Link, Protocol};
+use hongyan_catalog::Link;
 use hongyan_domain::Carrier;
 use hongyan_proto::{
     carrier::v1::{ConnectionState as ProtoConnection, LinkState as ProtoLink},
@@ -184,11 +184,12 @@ impl Board {
             reconnects: line.connects.saturating_sub(1),
             last_error: line.last_error.clone(),
             since_unix_ms: signed(line.since_ms),
+            ..ProtoConnection::default()
         });
         ProtoLink {
             link: self.name(),
             carrier: carrier(self.link.carrier).into(),
-            protocol: protocol(self.link.protocol).to_owned(),
+            protocol: self.link.protocol.label().to_owned(),
             connections_allowed: u32::from(self.link.connections),
             connections: connections.collect(),
             pace_allowed: self.link.pace_segments_per_second,
@@ -211,17 +212,6 @@ impl Board {
 
     fn name(&self) -> String {
         self.link.name.as_str().to_owned()
-    }
-}
-
-fn protocol(protocol: Protocol) -> &'static str {
-    match protocol {
-        Protocol::Cmpp {
-            version: CmppVersion::V2_0,
-        } => "CMPP 2.0",
-        Protocol::Cmpp {
-            version: CmppVersion::V3_0,
-        } => "CMPP 3.0",
     }
 }
 

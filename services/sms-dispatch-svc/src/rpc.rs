@@ -155,6 +155,7 @@ impl Rpc {
             .map_err(|error| refusal::of_store(&error))?;
         Ok(GetQueuesResponse {
             queues: queues.iter().map(queues::Queue::to_proto).collect(),
+            links: Vec::new(),
         })
     }
 }

@@ -41,6 +41,8 @@ pub fn message(message_id: &str, record: MessageRecord) -> GetMessageResponse {
         events_omitted: record.events_omitted,
         accepted_at_unix_ms: record.accepted_at_unix_ms,
         possible_duplicate: record.possible_duplicate,
+        rerouted_from: String::new(),
+        reroute_reason: String::new(),
         tenant: record.tenant,
         request_id: record.request_id,
         reference: record.reference,

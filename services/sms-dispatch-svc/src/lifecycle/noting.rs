@@ -117,6 +117,19 @@ pub fn note(record: &mut MessageRecord, event: &LinkEvent) -> Result<(), BadEven
             entry.raw_code.clone_from(&fact.raw_code);
             keep_earliest(&mut record.unsendable, fact);
         }
+        Event::Returned(returned) => {
+            let code = if returned.raw_code.is_empty() {
+                "RETURNED"
+            } else {
+                &returned.raw_code
+            };
+            let fact = fact(at_unix_ms, status::classify_refusal(code));
+            entry.set_kind(EventKind::SubmitRefused);
+            entry.raw_code.clone_from(&fact.raw_code);
+            entry.attempt = returned.attempt;
+            keep_earliest(&mut record.refused, fact);
+        }
+        Event::CarrierLearned(_) | Event::Health(_) => return Err(BadEvent::NoEvent),
     }
     story::add(record, entry);
     Ok(())
