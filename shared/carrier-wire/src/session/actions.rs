@@ -53,6 +53,10 @@ pub enum CloseReason {
     /// No login, or no answer to it, in time.
     #[error("the login was not answered in time")]
     LoginTimeout,
+    /// The peer took the connection and closed it without an answer to the login. Gateways turn away whom they do
+    /// not let in like this; to come back at once does not help.
+    #[error("the peer closed the connection instead of answering the login")]
+    LoginCutOff,
     /// The peer answered none of several keep-alives.
     #[error("the peer does not answer keep-alives")]
     PeerSilent,

@@ -113,7 +113,7 @@ impl<D: Dialect> Session<D> {
             Event::Answer { sequence, pdu } => self.answer(sequence, pdu, now_ms, actions),
             Event::Tick => self.tick(now_ms, actions),
             Event::End => self.end(now_ms, actions),
-            Event::Disconnected => self.close(CloseReason::ConnectionLost, actions),
+            Event::Disconnected => self.disconnected(actions),
         }
         actions.deadline_ms = self.deadline_ms();
     }

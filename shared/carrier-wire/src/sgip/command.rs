@@ -1,7 +1,7 @@
 //! Command ids.
 
 /// The bit that makes a command a response.
-const RESPONSE_BIT: u32 = 0x8000_0000;
+pub(super) const RESPONSE_BIT: u32 = 0x8000_0000;
 
 /// The command of a PDU that this crate reads. Others stay numbers, see [`super::Pdu::Unknown`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

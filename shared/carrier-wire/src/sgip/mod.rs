@@ -16,6 +16,7 @@
 pub mod codec;
 mod command;
 mod credentials;
+pub mod dialect;
 pub mod node;
 pub mod pdu;
 pub mod results;
@@ -25,6 +26,7 @@ pub mod trace;
 pub use codec::{DecodeError, EncodeError, decode, encode};
 pub use command::{Command, command_name};
 pub use credentials::{LoginType, Password};
+pub use dialect::{Acceptor, Direction, Initiator};
 pub use pdu::{Packet, Pdu};
 pub use sequence::{Numbering, ParseSequenceError, Sequence};
 

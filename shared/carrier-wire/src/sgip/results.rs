@@ -50,3 +50,6 @@ pub const ILLEGAL_DEVICE: u8 = 31;
 pub const SYSTEM_FAILURE: u8 = 32;
 /// The queue of the message centre is full; in practice also "too many a second".
 pub const QUEUE_FULL: u8 = 33;
+
+/// Stands for the result of an answer that told none. No octet has this value.
+pub const NONE_TOLD: u32 = 256;

@@ -111,6 +111,14 @@ impl<D: Dialect> Session<D> {
         self.state = State::Ending { deadline_ms, reason };
     }
 
+    pub(super) fn disconnected(&mut self, actions: &mut Actions<Up<D>>) {
+        let reason = match self.state {
+            State::LoggingIn { .. } => CloseReason::LoginCutOff,
+            _ => CloseReason::ConnectionLost,
+        };
+        self.close(reason, actions);
+    }
+
     /// Ends the session and says of every open request that its fate is not known.
     pub(super) fn close(&mut self, reason: CloseReason, actions: &mut Actions<Up<D>>) {
         if self.state == State::Closed {
