@@ -9,6 +9,7 @@
 //! | [`struct@Hash`], [`leaf_hash`], [`node_hash`] | hashes | RFC 6962, 2.1 |
 //! | [`Frontier`] | all that must be remembered to append and to tell the root | RFC 6962, 2.1 |
 //! | [`tile`] | where hashes and entries stand as files | C2SP tlog-tiles |
+//! | [`edge`] | the tiles of a growing log, and its root | C2SP tlog-tiles |
 //! | [`bundle`] | entries of a file | C2SP tlog-tiles |
 //! | [`proof`] | inclusion and consistency, made and checked | RFC 6962, 2.1.1–2; RFC 9162, 2.1.3–4 |
 //! | [`key`], [`note`] | signed notes, cosignatures of witnesses | C2SP signed-note, tlog-cosignature |
@@ -20,6 +21,7 @@
 
 pub mod bundle;
 pub mod checkpoint;
+pub mod edge;
 mod frontier;
 mod hash;
 pub mod key;

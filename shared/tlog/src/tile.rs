@@ -6,7 +6,7 @@
 
 use std::{fmt, str::FromStr};
 
-use crate::{HASH_OCTETS, Hash, node_hash};
+use crate::{HASH_OCTETS, Hash, edge::complete_root};
 
 /// Hashes of a full tile, and entries of a full bundle.
 pub const TILE_WIDTH: u16 = 256;
@@ -291,16 +291,8 @@ impl Place {
             return None;
         }
         let wanted = hashes.get(self.first..self.first.checked_add(self.count)?)?;
-        let mut level: Vec<Hash> = wanted.iter().copied().map(Hash).collect();
-        while level.len() > 1 {
-            level = level
-                .as_chunks::<2>()
-                .0
-                .iter()
-                .map(|[left, right]| node_hash(left, right))
-                .collect();
-        }
-        level.first().copied()
+        let wanted: Vec<Hash> = wanted.iter().copied().map(Hash).collect();
+        Some(complete_root(&wanted))
     }
 }
 
