@@ -5,11 +5,13 @@
 //! those are spelled.
 //!
 //! The layout is settled once a session by the login ([`Version`]): a `Submit` of version 1.3 has no `FixedFee`, and
-//! nothing in the PDU tells. [`decode`] and [`encode`] take it as an argument.
+//! nothing in the PDU tells. [`decode`] and [`encode`] take it as an argument; [`Client`] and [`Server`] are the two sides
+//! of a [`crate::session::Session`], which settle it.
 
 pub mod auth;
 pub mod codec;
 pub mod command;
+mod dialect;
 pub mod msg_id;
 pub mod pdu;
 pub mod report;
@@ -18,6 +20,9 @@ mod version;
 
 pub use codec::{DecodeError, EncodeError, decode, encode};
 pub use command::Command;
+pub use dialect::{
+    Admitted, Client, ClientSettings, HigherVersion, LoggedIn, Server, ServerCheck, ServerSettings, Verdict,
+};
 pub use msg_id::MsgId;
 pub use pdu::{Packet, Pdu};
 pub use version::Version;

@@ -75,7 +75,7 @@ const fn of_bcd(octet: u8) -> Option<u8> {
 
 fn two_digits(value: u32) -> Option<u8> {
     let value = u8::try_from(value).ok().filter(|value| *value < 100)?;
-    Some((value / 10) << 4 | value % 10)
+    Some(((value / 10) << 4) | (value % 10))
 }
 
 fn six_digits(value: u32) -> Option<[u8; 3]> {

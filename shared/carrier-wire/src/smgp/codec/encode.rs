@@ -71,6 +71,7 @@ fn submit_len(version: Version, submit: &Submit) -> usize {
         .saturating_add(submit.tlvs.len())
 }
 
+#[derive(Clone, Copy)]
 struct Header {
     length: usize,
     announced: u32,
@@ -80,7 +81,7 @@ struct Header {
 
 impl Header {
     /// Makes room for the whole PDU and writes its beginning.
-    fn put(&self, out: &mut BytesMut) {
+    fn put(self, out: &mut BytesMut) {
         out.reserve(self.length);
         out.put_u32(self.announced);
         out.put_u32(self.command);

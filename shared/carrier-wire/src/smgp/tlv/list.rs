@@ -246,8 +246,8 @@ mod tests {
 
     #[test]
     fn a_length_that_is_not_the_tags_own_is_kept_and_not_believed() {
-        let tlvs =
-            read(&hex::decode("000200020001001200044142430000030001410012000001").unwrap()[..22]).unwrap();
+        let block = hex::decode("00020002000100120004414243000003000141");
+        let tlvs = read(&block.unwrap()).unwrap();
         assert_eq!(tlvs.tp_udhi(), None);
         assert_eq!(tlvs.link_id(), None);
         let read: Vec<_> = tlvs.iter().collect();
