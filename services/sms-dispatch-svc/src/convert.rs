@@ -72,7 +72,7 @@ pub fn detail_to_proto(detail: &StatusDetail) -> dispatch::StatusDetail {
         billable: detail.billable,
         cause: cause.into(),
         raw_code: detail.raw_code.clone(),
-        advice: detail.advice.to_owned(),
+        advice: detail.advice.clone().into_owned(),
     }
 }
 

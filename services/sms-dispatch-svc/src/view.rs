@@ -1,5 +1,7 @@
 //! What callers see of a record. Pure.
 
+use std::borrow::Cow;
+
 use hongyan_domain::status::{self, StatusDetail};
 use hongyan_proto::dispatch::v1::{GetMessageResponse, MessageEvent, Receipt, Segment};
 
@@ -125,9 +127,10 @@ fn segment_detail(record: &MessageRecord, segment: &SegmentRecord, whole: &Statu
 }
 
 fn event(entry: &EventRecord, outcome: &Outcome) -> MessageEvent {
+    let none = Cow::Borrowed("");
     let (hop, name, advice) = match entry.kind() {
-        EventKind::Submitted => (LINK, "SUBMITTED", ""),
-        EventKind::Resent => (LINK, "RESENT", ""),
+        EventKind::Submitted => (LINK, "SUBMITTED", none),
+        EventKind::Resent => (LINK, "RESENT", none),
         EventKind::SubmitRefused => (
             LINK,
             "SUBMIT_REFUSED",
@@ -151,10 +154,14 @@ fn event(entry: &EventRecord, outcome: &Outcome) -> MessageEvent {
             (
                 DISPATCH,
                 status_name(entry.status()),
-                if is_latest { outcome.detail.advice } else { "" },
+                if is_latest {
+                    outcome.detail.advice.clone()
+                } else {
+                    none
+                },
             )
         }
-        EventKind::Unspecified => (DISPATCH, "UNKNOWN_EVENT", ""),
+        EventKind::Unspecified => (DISPATCH, "UNKNOWN_EVENT", none),
     };
     MessageEvent {
         at_unix_ms: entry.at_unix_ms,
@@ -163,7 +170,7 @@ fn event(entry: &EventRecord, outcome: &Outcome) -> MessageEvent {
         segment: entry.segment,
         raw_code: entry.raw_code.clone(),
         detail: detail(entry),
-        advice: advice.to_owned(),
+        advice: advice.into_owned(),
     }
 }
 

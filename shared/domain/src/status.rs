@@ -1,12 +1,15 @@
 //! What became of a message: its status, whether that is the last word, whose cause it is, and what to do about it.
 
-mod stat;
-mod submit;
+mod code;
+mod protocol;
+mod table;
+mod tables;
 
-use std::fmt;
+use std::{borrow::Cow, fmt};
 
-pub use stat::classify_stat;
-pub use submit::{Protocol, SubmitAnswer, classify_refusal, classify_submit_code};
+pub use code::{Code, InvalidCode};
+pub use protocol::{Protocol, UnknownProtocol};
+pub use table::{CodeKind, CodeTable, LoginRefusal, Meaning, SubmitAnswer, classify_refusal, classify_stat};
 
 /// Where a message, or one of its segments, is in its life.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -87,6 +90,28 @@ impl Cause {
     }
 }
 
+/// What the mesh itself does about a carrier's code.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Action {
+    /// Nothing: the word is taken as it is.
+    None,
+    /// Pause, then send the same segment again, before any later one.
+    SlowDown,
+    /// The number is not this carrier's: try another carrier's link, once.
+    Reroute,
+}
+
+impl Action {
+    /// The name in files: snake_case.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::SlowDown => "slow_down",
+            Self::Reroute => "reroute",
+        }
+    }
+}
+
 /// A status with what it means.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StatusDetail {
@@ -99,10 +124,12 @@ pub struct StatusDetail {
     pub billable: bool,
     /// Whose cause it is.
     pub cause: Cause,
+    /// What the mesh does about it.
+    pub action: Action,
     /// The carrier's own word, e.g. `DELIVRD` or `CMPP:13`; or ours, e.g. `UNCERTAIN`; or empty.
     pub raw_code: String,
     /// One sentence for a person.
-    pub advice: &'static str,
+    pub advice: Cow<'static, str>,
 }
 
 impl StatusDetail {
@@ -160,16 +187,41 @@ impl StatusDetail {
         )
     }
 
+    /// The same word under a status that was noted earlier, when a code may have meant something else: what was once
+    /// settled is not unsettled by a new table of codes.
+    #[must_use]
+    pub fn noted_as(self, status: MessageStatus) -> Self {
+        Self {
+            status,
+            is_final: status.is_final(),
+            billable: is_billable(status),
+            ..self
+        }
+    }
+
+    fn of_meaning(meaning: &Meaning, raw_code: &str) -> Self {
+        Self {
+            action: meaning.action,
+            advice: meaning.advice.clone(),
+            ..Self::new(meaning.status, meaning.cause, raw_code, "")
+        }
+    }
+
     fn new(status: MessageStatus, cause: Cause, raw_code: &str, advice: &'static str) -> Self {
         Self {
             status,
             is_final: status.is_final(),
-            billable: matches!(status, MessageStatus::Delivered | MessageStatus::Unknown),
+            billable: is_billable(status),
             cause,
+            action: Action::None,
             raw_code: printable(raw_code),
-            advice,
+            advice: Cow::Borrowed(advice),
         }
     }
+}
+
+fn is_billable(status: MessageStatus) -> bool {
+    matches!(status, MessageStatus::Delivered | MessageStatus::Unknown)
 }
 
 /// Carriers pad their words with NUL and spaces and sometimes send garbage: what stands in logs and answers is what is
