@@ -53,8 +53,8 @@ pub enum Why {
     /// The link's declaration makes no session.
     #[error("{0}")]
     Settings(SettingsError),
-    /// `sp_id` does not fit.
-    #[error("sp_id is too long")]
+    /// `account` does not fit.
+    #[error("account is too long")]
     SpId,
     /// The session ended.
     #[error("{0}")]
@@ -131,7 +131,7 @@ fn session(link: &LinkShared, version: Version) -> Result<ClientSession, Why> {
         .read()
         .map_err(Why::Secret)?;
     let settings = ClientSettings {
-        source_addr: FixedStr::new(&link.link.sp_id).map_err(|_| Why::SpId)?,
+        source_addr: FixedStr::new(&link.link.account).map_err(|_| Why::SpId)?,
         secret: Secret::new(secret),
         version,
         ismg_check: if link.tuning.require_gateway_proof {
@@ -141,9 +141,10 @@ fn session(link: &LinkShared, version: Version) -> Result<ClientSession, Why> {
         },
         limits: SessionLimits {
             window: usize::from(link.link.window),
-            idle_ms: millis(link.link.keep_alive_interval),
+            idle_ms: millis(link.link.keep_alive.idle),
             response_timeout_ms: millis(link.link.response_timeout),
-            active_test_timeout_ms: millis(link.link.response_timeout),
+            active_test_timeout_ms: millis(link.link.keep_alive.timeout),
+            active_test_attempts: u32::from(link.link.keep_alive.attempts),
             drain_timeout_ms: millis(link.tuning.drain),
             ..SessionLimits::default()
         },

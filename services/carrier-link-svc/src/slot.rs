@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use hongyan_carrier_wire::cmpp::{Version, session::CloseReason};
-use hongyan_catalog::{CmppVersion, Protocol};
+use hongyan_catalog::{Cmpp, CmppVersion, Protocol};
 use hongyan_queue::Backoff;
 use rand::Rng;
 use tokio_util::sync::CancellationToken;
@@ -68,13 +68,11 @@ fn hesitation(link: &LinkShared) -> Duration {
 }
 
 fn declared(link: &LinkShared) -> Version {
-    match link.link.protocol {
-        Protocol::Cmpp {
+    match &link.link.protocol {
+        Protocol::Cmpp(Cmpp {
             version: CmppVersion::V2_0,
-        } => Version::V2,
-        Protocol::Cmpp {
-            version: CmppVersion::V3_0,
-        } => Version::V3,
+        }) => Version::V2,
+        _ => Version::V3,
     }
 }
 

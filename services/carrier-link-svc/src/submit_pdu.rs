@@ -35,7 +35,7 @@ pub fn submit(
         fee_user_type: PAID_BY_SP,
         tp_udhi: part.tp_udhi(),
         msg_fmt: Coding::Ucs2.msg_fmt(),
-        msg_src: FixedStr::new(&link.sp_id)?,
+        msg_src: FixedStr::new(&link.account)?,
         fee_type: FixedStr::new(FREE)?,
         fee_code: FixedStr::new(FEE_FEN)?,
         valid_time: FixedStr::new(valid_time(outbound.valid_until_unix_ms))?,
@@ -90,7 +90,7 @@ mod tests {
             assert_eq!(pdu.msg_src.as_bytes(), b"900001");
             for version in [Version::V2, Version::V3] {
                 let mut octets = bytes::BytesMut::new();
-                encode(version, 1, &Pdu::Submit(Box::new(pdu.clone())), &mut octets).unwrap();
+                encode(version, 1, &Pdu::Submit(pdu.clone()), &mut octets).unwrap();
                 assert!(octets.len() > 138);
             }
         }

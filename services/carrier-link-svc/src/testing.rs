@@ -3,7 +3,7 @@
 
 use std::{net::SocketAddr, time::Duration};
 
-use hongyan_catalog::{CmppVersion, Link, Protocol};
+use hongyan_catalog::{Cmpp, CmppVersion, KeepAlive, Link, Protocol, TextRules};
 use hongyan_domain::{Carrier, LinkName, MessageClass, MessageId, Msisdn, Partition};
 use hongyan_envelope::Keyring;
 
@@ -21,20 +21,27 @@ pub(crate) fn link(gateway: SocketAddr) -> Link {
     Link {
         name: LinkName::parse("cmcc-a").unwrap(),
         carrier: Carrier::ChinaMobile,
-        protocol: Protocol::Cmpp {
+        protocol: Protocol::Cmpp(Cmpp {
             version: CmppVersion::V3_0,
-        },
+        }),
         host: gateway.ip().to_string(),
         port: gateway.port(),
-        sp_id: "900001".to_owned(),
+        account: "900001".to_owned(),
         secret_file: "/nonexistent".into(),
         service_id: "HONGYAN".to_owned(),
         connections: 1,
         window: 16,
         pace_segments_per_second: 1_000,
         access_number: None,
-        keep_alive_interval: Duration::from_secs(30),
+        keep_alive: KeepAlive {
+            idle: Duration::from_secs(30),
+            timeout: Duration::from_secs(10),
+            attempts: 3,
+        },
         response_timeout: Duration::from_secs(10),
+        submit_attempts: 1,
+        reconnect: None,
+        text: TextRules::default(),
     }
 }
 

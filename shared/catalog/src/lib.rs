@@ -19,14 +19,19 @@ mod live;
 mod load;
 mod model;
 mod raw;
+mod route;
 mod template;
 mod tenant;
 
 pub use error::{CatalogError, CatalogErrors, Place};
 pub use keyword::{KeywordRule, Keywords, OptOut, PatternField};
-pub use link::{CmppVersion, Link, Protocol};
+pub use link::{
+    Alphabet, Bind, CarrierSignature, Cmpp, CmppVersion, ConcatReference, KeepAlive, Link, Numbering,
+    Protocol, ReceiptId, Reconnect, Sgip, SignaturePlace, Smgp, SmgpVersion, Smpp, TextRules, Tls,
+};
 pub use live::LiveCatalog;
 pub use load::{FILES, MAX_FILE_OCTETS};
 pub use model::Catalog;
+pub use route::{CarrierSeen, Readiness, Route, RouteLink};
 pub use template::{Template, TemplateError};
 pub use tenant::{AccessNumber, Handler, Limits, MAX_SOURCE_DIGITS, Tenant, Window};

@@ -5,16 +5,18 @@ use std::{
     path::Path,
 };
 
-use hongyan_domain::{Carrier, LinkName, Msisdn, TenantId};
+use hongyan_domain::{Carrier, LinkName, MessageClass, Msisdn, TenantId};
 
-use crate::{AccessNumber, CatalogErrors, Link, MAX_SOURCE_DIGITS, Tenant, load};
+use crate::{AccessNumber, CarrierSeen, CatalogErrors, Link, MAX_SOURCE_DIGITS, Route, Tenant, load};
 
 /// A catalog that was checked whole.
 #[derive(Debug, Clone, Default)]
 pub struct Catalog {
     pub(crate) tenants: BTreeMap<TenantId, Tenant>,
     pub(crate) links: BTreeMap<LinkName, Link>,
-    pub(crate) routes: Vec<(Carrier, Vec<LinkName>)>,
+    pub(crate) routes: Vec<Route>,
+    /// The first digits of numbers that are with another carrier than the block's.
+    pub(crate) prefixes: HashMap<String, Carrier>,
     pub(crate) ported: HashMap<Msisdn, Carrier>,
     /// SPIFFE id to tenant.
     pub(crate) callers: HashMap<String, TenantId>,
@@ -74,19 +76,59 @@ impl Catalog {
         self.links.get(name)
     }
 
-    /// The links that serve a carrier's subscribers, the preferred one first; empty where none is declared.
-    pub fn route(&self, carrier: Carrier) -> &[LinkName] {
-        self.routes
-            .iter()
-            .find(|(routed, _)| *routed == carrier)
-            .map_or(&[], |(_, links)| links)
+    /// All routes, in the order of the file.
+    pub fn routes(&self) -> &[Route] {
+        &self.routes
     }
 
-    /// Whose subscriber a number is: as declared for ported numbers, else by its prefix, else unknown.
+    /// The route of a carrier's subscribers for messages of a class: the one that names the class, else the one for all.
+    pub fn route(&self, carrier: Carrier, class: MessageClass) -> Option<&Route> {
+        let of_carrier = || self.routes.iter().filter(|route| route.carrier == carrier);
+        of_carrier()
+            .find(|route| route.classes.contains(&class))
+            .or_else(|| of_carrier().find(|route| route.classes.is_empty()))
+    }
+
+    /// Whether a link serves a carrier's subscribers: it is that carrier's, or stands in one of its routes.
+    pub fn serves(&self, link: &LinkName, carrier: Carrier) -> bool {
+        let mut of_carrier = self.routes.iter().filter(|route| route.carrier == carrier);
+        self.link(link).is_some_and(|link| link.carrier == carrier)
+            || of_carrier.any(|route| route.links.iter().any(|known| known.name == *link))
+    }
+
+    /// Whose subscriber a number is: as declared for ported numbers, else as declared for its prefix (the longest one
+    /// that fits), else the owner of its block, else unknown.
     pub fn carrier_of(&self, number: &Msisdn) -> Option<Carrier> {
-        self.ported
-            .get(number)
-            .copied()
+        self.declared_carrier_of(number)
+            .or_else(|| self.carrier_of_prefix(number))
             .or_else(|| Carrier::of_prefix(number))
+    }
+
+    /// Whose subscriber a number is where that is declared for this very number.
+    pub fn declared_carrier_of(&self, number: &Msisdn) -> Option<Carrier> {
+        self.ported.get(number).copied()
+    }
+
+    fn carrier_of_prefix(&self, number: &Msisdn) -> Option<Carrier> {
+        if self.prefixes.is_empty() {
+            return None;
+        }
+        let digits = number.national();
+        (1..=digits.len())
+            .rev()
+            .find_map(|length| self.prefixes.get(digits.get(..length)?))
+            .copied()
+    }
+
+    /// What it means that a number was met on a link: it sent a text by it, or the link took a message to it. A link that
+    /// serves the number's expected carrier says nothing against that. `None` for a link or prefix that is not known.
+    pub fn carrier_seen(&self, link: &LinkName, number: &Msisdn) -> Option<CarrierSeen> {
+        let expected = self.carrier_of(number)?;
+        let carrier = if self.serves(link, expected) {
+            expected
+        } else {
+            self.link(link)?.carrier
+        };
+        Some(CarrierSeen { carrier, expected })
     }
 }

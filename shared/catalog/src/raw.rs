@@ -1,9 +1,15 @@
 //! The files as they are written, before anything is checked beyond their shape.
 
+pub(crate) mod links;
+pub(crate) mod routes;
+
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
 use serde_saphyr::Spanned;
+
+pub(crate) use links::{Link, LinksFile};
+pub(crate) use routes::RoutesFile;
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -99,58 +105,4 @@ pub(crate) struct Handler {
     pub(crate) spiffe_id: Spanned<String>,
     #[serde(default)]
     pub(crate) deadline_ms: Option<Spanned<u64>>,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct LinksFile {
-    pub(crate) links: Vec<Link>,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Link {
-    pub(crate) name: Spanned<String>,
-    pub(crate) carrier: Spanned<String>,
-    pub(crate) protocol: Spanned<String>,
-    #[serde(default)]
-    pub(crate) version: Option<Spanned<String>>,
-    pub(crate) host: Spanned<String>,
-    pub(crate) port: Spanned<u64>,
-    pub(crate) sp_id: Spanned<String>,
-    pub(crate) secret_file: Spanned<String>,
-    pub(crate) service_id: Spanned<String>,
-    #[serde(default)]
-    pub(crate) connections: Option<Spanned<u64>>,
-    #[serde(default)]
-    pub(crate) window: Option<Spanned<u64>>,
-    pub(crate) pace_segments_per_second: Spanned<u64>,
-    #[serde(default)]
-    pub(crate) access_number: Option<Spanned<String>>,
-    #[serde(default)]
-    pub(crate) keep_alive_interval_ms: Option<Spanned<u64>>,
-    #[serde(default)]
-    pub(crate) response_timeout_ms: Option<Spanned<u64>>,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct RoutesFile {
-    pub(crate) routes: Vec<Route>,
-    #[serde(default)]
-    pub(crate) ported: Vec<Ported>,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Route {
-    pub(crate) carrier: Spanned<String>,
-    pub(crate) links: Spanned<Vec<Spanned<String>>>,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Ported {
-    pub(crate) number: Spanned<String>,
-    pub(crate) carrier: Spanned<String>,
 }

@@ -3,7 +3,7 @@
 
 use std::{fmt::Write as _, fs, path::Path, time::Duration};
 
-use hongyan_catalog::{Catalog, CmppVersion, Protocol};
+use hongyan_catalog::{Catalog, Cmpp, CmppVersion, Protocol};
 use hongyan_domain::{Carrier, LinkName, MessageClass, Msisdn, TenantId};
 use proptest::prelude::*;
 
@@ -90,13 +90,16 @@ fn the_example_loads_and_answers() {
     let link = catalog.link(&LinkName::parse("telecom-a").unwrap()).unwrap();
     assert_eq!(
         link.protocol,
-        Protocol::Cmpp {
+        Protocol::Cmpp(Cmpp {
             version: CmppVersion::V2_0
-        }
+        })
     );
     assert_eq!(link.secret_file, dir.join("secrets/telecom-a"));
     assert_eq!(link.window, 16);
-    assert_eq!(catalog.route(Carrier::ChinaBroadnet)[0].as_str(), "cmcc-a");
+    let broadnet = catalog.route(Carrier::ChinaBroadnet, MessageClass::Otp).unwrap();
+    assert_eq!(broadnet.links[0].name.as_str(), "cmcc-a");
+    let fallback: Vec<&str> = broadnet.fallback.iter().map(LinkName::as_str).collect();
+    assert_eq!(fallback, ["telecom-a", "unicom-a", "cmcc-a"]);
     let ported = Msisdn::parse("+86 138 0000 9999").unwrap();
     assert_eq!(catalog.carrier_of(&ported), Some(Carrier::ChinaUnicom));
     assert_eq!(
@@ -267,12 +270,12 @@ fn each_mistake_has_its_line_and_reason() {
         (
             links("protocol: cmpp", "protocol: cmpp, version: '1.0'"),
             "links.yaml:2",
-            "\"2.0\" or \"3.0\"",
+            "must be \"3.0\" or \"2.0\"",
         ),
         (
             links("'901234'", "'9012345'"),
             "links.yaml:2",
-            "sp_id must be 1 to 6",
+            "account must be 1 to 6",
         ),
         (links("7890", "70000"), "links.yaml:2", "port must lie"),
         (

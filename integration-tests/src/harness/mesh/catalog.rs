@@ -110,7 +110,7 @@ mod tests {
         assert!(files.tenants.contains("127.0.0.1:14"));
         for link in LINKS_OF_THE_EXAMPLE {
             assert!(files.links.contains(&format!("- name: {}", link.name)));
-            assert!(files.links.contains(&format!("sp_id: \"{}\"", link.sp_id)));
+            assert!(files.links.contains(&format!("account: \"{}\"", link.sp_id)));
         }
     }
 }

@@ -14,7 +14,7 @@ use hongyan_carrier_link_svc::{
     link::{Common, LinkShared},
     runner,
 };
-use hongyan_catalog::{CmppVersion, Link, Protocol};
+use hongyan_catalog::{Cmpp, CmppVersion, KeepAlive, Link, Protocol, TextRules};
 use hongyan_chassis::LiveKeyring;
 use hongyan_config::SecretFile;
 use hongyan_domain::{Carrier, LinkName, MessageClass, MessageId, Msisdn, Partition};
@@ -71,20 +71,27 @@ impl World {
         Link {
             name: name(),
             carrier: Carrier::ChinaMobile,
-            protocol: Protocol::Cmpp {
+            protocol: Protocol::Cmpp(Cmpp {
                 version: CmppVersion::V3_0,
-            },
+            }),
             host: gateway.ip().to_string(),
             port: gateway.port(),
-            sp_id: "900001".to_owned(),
+            account: "900001".to_owned(),
             secret_file: self.directory.path().join("secret"),
             service_id: "HONGYAN".to_owned(),
             connections: 1,
             window: 16,
             pace_segments_per_second: 1_000,
             access_number: None,
-            keep_alive_interval: Duration::from_secs(30),
+            keep_alive: KeepAlive {
+                idle: Duration::from_secs(30),
+                timeout: Duration::from_secs(10),
+                attempts: 3,
+            },
             response_timeout: Duration::from_secs(10),
+            submit_attempts: 1,
+            reconnect: None,
+            text: TextRules::default(),
         }
     }
 
@@ -273,5 +280,12 @@ fn short(event: &LinkEvent) -> String {
         Event::Receipt(receipt) => format!("receipt {segment} {}", receipt.stat),
         Event::Expired(_) => "expired".to_owned(),
         Event::Unsendable(unsendable) => format!("unsendable {}", unsendable.reason),
+        Event::Returned(returned) => format!(
+            "returned {} {}",
+            returned.reason().as_str_name(),
+            returned.raw_code
+        ),
+        Event::CarrierLearned(learned) => format!("learned {}", learned.carrier().as_str_name()),
+        Event::Health(health) => format!("health {}", health.connections_ready),
     }
 }

@@ -1,17 +1,25 @@
 //! `links.yaml`.
 
+mod protocol;
+
 use std::{
     collections::{BTreeMap, BTreeSet},
+    net::SocketAddr,
     path::Path,
     time::Duration,
 };
 
 use hongyan_domain::LinkName;
+use serde_saphyr::Spanned;
 
 use super::{Notes, numbers, values};
-use crate::{Catalog, CmppVersion, Link, Protocol, raw};
+use crate::{
+    CarrierSignature, Catalog, ConcatReference, KeepAlive, Link, Protocol, Reconnect, SignaturePlace,
+    TextRules, raw,
+};
 
 const MAX_LINKS: usize = 256;
+const HOUR_MS: u64 = 3_600_000;
 
 /// Fills the catalog's links. Gives back every name that was written, also of links with mistakes, so that a route to
 /// one is not a mistake of its own.
@@ -23,6 +31,7 @@ pub(super) fn check(
 ) -> BTreeSet<String> {
     notes.bound("links", file.links.len(), MAX_LINKS);
     let mut first_lines: BTreeMap<String, u64> = BTreeMap::new();
+    let mut listeners: BTreeMap<SocketAddr, String> = BTreeMap::new();
     for raw in file.links.into_iter().take(MAX_LINKS) {
         let line = raw.name.referenced.line();
         if let Some(first) = first_lines.get(&raw.name.value) {
@@ -37,10 +46,29 @@ pub(super) fn check(
         }
         first_lines.insert(raw.name.value.clone(), line);
         if let Some(link) = link(dir, &raw, notes) {
+            listens_alone(&raw, &link, &mut listeners, notes);
             catalog.links.insert(link.name.clone(), link);
         }
     }
     first_lines.into_keys().collect()
+}
+
+/// All links run in each process: two cannot listen at one address.
+fn listens_alone(
+    raw: &raw::Link,
+    link: &Link,
+    listeners: &mut BTreeMap<SocketAddr, String>,
+    notes: &mut Notes<'_>,
+) {
+    let (Protocol::Sgip(sgip), Some(spot)) = (&link.protocol, &raw.sgip) else {
+        return;
+    };
+    if let Some(other) = listeners.insert(sgip.listen, raw.name.value.clone()) {
+        notes.add(
+            &spot.value.listen,
+            format!("listen {} is link {other:?}'s already", sgip.listen),
+        );
+    }
 }
 
 fn link(dir: &Path, raw: &raw::Link, notes: &mut Notes<'_>) -> Option<Link> {
@@ -48,18 +76,20 @@ fn link(dir: &Path, raw: &raw::Link, notes: &mut Notes<'_>) -> Option<Link> {
         .map_err(|error| notes.add(&raw.name, error.to_string()))
         .ok();
     let carrier = values::carrier(&raw.carrier, notes);
-    let protocol = protocol(raw, notes);
+    let connections = values::number(raw.connections.as_ref(), "connections", 1..=64, 1, notes);
+    let protocol = protocol::check(dir, raw, connections, notes);
     if !values::is_host(&raw.host.value) {
         notes.add(&raw.host, "host must be a name or an address, without port");
     }
     let port = values::number(Some(&raw.port), "port", 1..=65_535, 1, notes);
-    values::visible(&raw.sp_id, "sp_id", 6, notes);
-    values::visible(&raw.service_id, "service_id", 10, notes);
-    if raw.secret_file.value.is_empty() {
-        notes.add(&raw.secret_file, "secret_file must be a path");
-    }
-    let connections = values::number(raw.connections.as_ref(), "connections", 1..=64, 1, notes);
-    let window = values::number(raw.window.as_ref(), "window", 1..=1024, 16, notes);
+    let service_id = protocol::names(raw, protocol.as_ref(), notes);
+    let secret_file = file(dir, &raw.secret_file, "secret_file", notes);
+    let default_window = if matches!(protocol, Some(Protocol::Smpp(_))) {
+        10
+    } else {
+        16
+    };
+    let window = values::number(raw.window.as_ref(), "window", 1..=1024, default_window, notes);
     let pace = values::number(
         Some(&raw.pace_segments_per_second),
         "pace_segments_per_second",
@@ -67,13 +97,7 @@ fn link(dir: &Path, raw: &raw::Link, notes: &mut Notes<'_>) -> Option<Link> {
         1,
         notes,
     );
-    let keep_alive = values::number(
-        raw.keep_alive_interval_ms.as_ref(),
-        "keep_alive_interval_ms",
-        100..=600_000,
-        30_000,
-        notes,
-    );
+    let keep_alive = keep_alive(raw, notes);
     let response = values::number(
         raw.response_timeout_ms.as_ref(),
         "response_timeout_ms",
@@ -81,6 +105,9 @@ fn link(dir: &Path, raw: &raw::Link, notes: &mut Notes<'_>) -> Option<Link> {
         10_000,
         notes,
     );
+    let attempts = values::number(raw.submit_attempts.as_ref(), "submit_attempts", 1..=10, 3, notes);
+    let reconnect = raw.reconnect.as_ref().map(|raw| reconnect(raw, notes));
+    let text = text_rules(raw, notes);
     if let Some(number) = &raw.access_number {
         numbers::access_number(number, notes);
     }
@@ -90,36 +117,100 @@ fn link(dir: &Path, raw: &raw::Link, notes: &mut Notes<'_>) -> Option<Link> {
         protocol: protocol?,
         host: raw.host.value.clone(),
         port: port as u16,
-        sp_id: raw.sp_id.value.clone(),
-        // An absolute path stays as it is.
-        secret_file: dir.join(&raw.secret_file.value),
-        service_id: raw.service_id.value.clone(),
+        account: raw.account.value.clone(),
+        secret_file,
+        service_id,
         connections: connections as u16,
         window: window as u16,
         pace_segments_per_second: pace as u32,
         access_number: raw.access_number.as_ref().map(|number| number.value.clone()),
-        keep_alive_interval: Duration::from_millis(keep_alive),
+        keep_alive,
         response_timeout: Duration::from_millis(response),
+        submit_attempts: attempts as u8,
+        reconnect,
+        text,
     })
 }
 
-fn protocol(raw: &raw::Link, notes: &mut Notes<'_>) -> Option<Protocol> {
-    if raw.protocol.value != "cmpp" {
-        notes.add(
-            &raw.protocol,
-            format!("protocol {:?} is not spoken; it must be cmpp", raw.protocol.value),
-        );
-        return None;
+fn keep_alive(raw: &raw::Link, notes: &mut Notes<'_>) -> KeepAlive {
+    let idle = values::number(
+        raw.keep_alive_interval_ms.as_ref(),
+        "keep_alive_interval_ms",
+        100..=600_000,
+        30_000,
+        notes,
+    );
+    let timeout = values::number(
+        raw.keep_alive_timeout_ms.as_ref(),
+        "keep_alive_timeout_ms",
+        100..=120_000,
+        10_000,
+        notes,
+    );
+    let attempts = values::number(
+        raw.keep_alive_attempts.as_ref(),
+        "keep_alive_attempts",
+        1..=10,
+        3,
+        notes,
+    );
+    KeepAlive {
+        idle: Duration::from_millis(idle),
+        timeout: Duration::from_millis(timeout),
+        attempts: attempts as u8,
     }
-    let version = match raw.version.as_ref().map(|version| version.value.as_str()) {
-        None | Some("3.0") => CmppVersion::V3_0,
-        Some("2.0") => CmppVersion::V2_0,
-        Some(other) => {
-            if let Some(spot) = &raw.version {
-                notes.add(spot, format!("version {other:?} must be \"2.0\" or \"3.0\""));
+}
+
+fn reconnect(raw: &raw::links::Reconnect, notes: &mut Notes<'_>) -> Reconnect {
+    let within = 10..=HOUR_MS;
+    let first = values::number(Some(&raw.first_ms), "first_ms", within.clone(), 500, notes);
+    let longest = values::number(Some(&raw.longest_ms), "longest_ms", within, 30_000, notes);
+    if first > longest {
+        notes.add(&raw.first_ms, "first_ms must not be longer than longest_ms");
+    }
+    Reconnect {
+        first: Duration::from_millis(first),
+        longest: Duration::from_millis(longest),
+    }
+}
+
+fn text_rules(raw: &raw::Link, notes: &mut Notes<'_>) -> TextRules {
+    let reference = match &raw.concat_reference_bits {
+        None => ConcatReference::Bits8,
+        Some(bits) => match bits.value {
+            8 => ConcatReference::Bits8,
+            16 => ConcatReference::Bits16,
+            _ => {
+                notes.add(bits, "concat_reference_bits must be 8 or 16");
+                ConcatReference::Bits8
             }
-            return None;
-        }
+        },
     };
-    Some(Protocol::Cmpp { version })
+    let carrier_signature = raw.carrier_adds_signature.as_ref().map(|raw| {
+        let place = match raw.place.value.as_str() {
+            "end" => SignaturePlace::End,
+            "front" => SignaturePlace::Front,
+            _ => {
+                notes.add(&raw.place, "where must be front or end");
+                SignaturePlace::Front
+            }
+        };
+        let characters = values::number(Some(&raw.characters), "characters", 1..=32, 1, notes);
+        CarrierSignature {
+            place,
+            characters: characters as u8,
+        }
+    });
+    TextRules {
+        reference,
+        carrier_signature,
+    }
+}
+
+/// A path; a relative one stands on the catalog's directory, an absolute one stays as it is.
+fn file(dir: &Path, path: &Spanned<String>, what: &str, notes: &mut Notes<'_>) -> std::path::PathBuf {
+    if path.value.is_empty() {
+        notes.add(path, format!("{what} must be a path"));
+    }
+    dir.join(&path.value)
 }
