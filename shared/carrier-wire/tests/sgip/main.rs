@@ -1,0 +1,9 @@
+//! SGIP from outside: the vectors, what must hold for every PDU, sessions of both sides, and input that was damaged.
+#![allow(clippy::unwrap_used, reason = "a panic is how a test says no")]
+
+#[path = "../common/mod.rs"]
+mod common;
+mod mutations;
+mod properties;
+mod session;
+mod vectors;
