@@ -63,7 +63,8 @@ pub struct Client {
     settings: ClientSettings,
     /// That asked for until the login is through, then that agreed.
     version: Version,
-    authenticator_client: [u8; 16],
+    /// What the gateway must prove to have seen.
+    proof: [u8; 16],
     numbering: Numbering,
 }
 
@@ -72,7 +73,7 @@ impl Client {
     pub const fn new(settings: ClientSettings) -> Self {
         Self {
             version: settings.version,
-            authenticator_client: [0; 16],
+            proof: [0; 16],
             numbering: Numbering(settings.first_sequence),
             settings,
         }
@@ -105,7 +106,7 @@ impl Dialect for Client {
             self.settings.version,
             Timestamp::of_unix_ms(unix_ms),
         );
-        self.authenticator_client = login.authenticator_client;
+        self.proof = login.authenticator_client;
         Opening::Say(Pdu::Login(login))
     }
 
@@ -157,7 +158,7 @@ impl Dialect for Client {
             }
             status => return Err(CloseReason::LoginRefused { status }),
         }
-        let proved = auth::verify_login_resp(resp, &self.authenticator_client, &self.settings.secret);
+        let proved = auth::verify_login_resp(resp, &self.proof, &self.settings.secret);
         let missing = resp.authenticator_server == [0; 16];
         let tolerated = missing && self.settings.server_check == ServerCheck::TolerateMissing;
         if !proved && !tolerated {
