@@ -77,7 +77,9 @@ pub fn check(
     );
     let validity =
         class.and_then(|class| wrong.unless("validity_seconds", validity(request.validity_seconds, class)));
-    let route = phone.map(|phone| route::find(&phone, tenant, catalog));
+    let route = phone
+        .zip(class)
+        .map(|(phone, class)| route::find(&phone, class, tenant, catalog));
     let on_route = route.as_ref().and_then(|route| route.as_ref().ok());
     let source = wrong.unless("extension", source(&request.extension, on_route));
     let trace = wrong.unless("traceparent", trace(&request.traceparent));

@@ -1,7 +1,7 @@
 //! Which way a message takes. Pure.
 
 use hongyan_catalog::{AccessNumber, Catalog, Link, Tenant};
-use hongyan_domain::{Carrier, Msisdn};
+use hongyan_domain::{Carrier, MessageClass, Msisdn};
 
 /// The way to one recipient for one tenant.
 #[derive(Debug, Clone, Copy)]
@@ -30,7 +30,12 @@ pub enum NoRoute {
 
 /// The carrier by the table of ported numbers and then by prefix; the tenant's first access number that serves it; the
 /// first link of the carrier's route that exists and carries that access number.
-pub fn find<'a>(phone: &Msisdn, tenant: &'a Tenant, catalog: &'a Catalog) -> Result<Route<'a>, NoRoute> {
+pub fn find<'a>(
+    phone: &Msisdn,
+    class: MessageClass,
+    tenant: &'a Tenant,
+    catalog: &'a Catalog,
+) -> Result<Route<'a>, NoRoute> {
     let carrier = catalog.carrier_of(phone).ok_or(NoRoute::NoCarrier)?;
     let access_number = tenant.access_number(carrier).ok_or(NoRoute::NoAccessNumber)?;
     let fits = |link: &&Link| {
@@ -38,10 +43,8 @@ pub fn find<'a>(phone: &Msisdn, tenant: &'a Tenant, catalog: &'a Catalog) -> Res
             .as_ref()
             .is_none_or(|front| access_number.number.starts_with(front.as_str()))
     };
-    let mut links = catalog
-        .route(carrier)
-        .iter()
-        .filter_map(|name| catalog.link(name));
+    let route = catalog.route(carrier, class).ok_or(NoRoute::NoLink)?;
+    let mut links = route.links.iter().filter_map(|link| catalog.link(&link.name));
     let link = links.find(fits).ok_or(NoRoute::NoLink)?;
     Ok(Route {
         carrier,
