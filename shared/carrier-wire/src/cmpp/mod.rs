@@ -13,6 +13,7 @@ mod command;
 mod dialect;
 pub mod msg_id;
 pub mod pdu;
+mod recipients;
 pub mod report;
 pub mod session;
 mod version;

@@ -3,6 +3,7 @@
 
 use bytes::Bytes;
 
+pub use super::recipients::Recipients;
 use super::{Command, MsgId, Version};
 use crate::field::{Content, FixedStr, TerminalId};
 
@@ -17,6 +18,10 @@ pub struct Packet {
 
 /// Any PDU.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[allow(
+    clippy::large_enum_variant,
+    reason = "messages are the many, and a box would be an allocation for each"
+)]
 pub enum Pdu {
     /// Login of the SP.
     Connect(Connect),
@@ -26,12 +31,12 @@ pub enum Pdu {
     Terminate,
     /// Agreement to end.
     TerminateResp,
-    /// A message towards phones. Boxed, as is `Deliver`, so that the many small PDUs stay small.
-    Submit(Box<Submit>),
+    /// A message towards phones.
+    Submit(Submit),
     /// Acceptance or refusal of a `SUBMIT`.
     SubmitResp(SubmitResp),
     /// A message from a phone, or a status report.
-    Deliver(Box<Deliver>),
+    Deliver(Deliver),
     /// Acceptance or refusal of a `DELIVER`.
     DeliverResp(DeliverResp),
     /// Question for a day's counts.
@@ -152,50 +157,6 @@ pub struct Submit {
     pub content: Content,
     /// 3.0: LinkID of the uplink that is answered. 2.x: Reserve, of which only the first 8 octets exist.
     pub link_id: FixedStr<20>,
-}
-
-/// The recipients of a `SUBMIT`: 1 to 99. One, the usual case, takes no allocation.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Recipients {
-    first: TerminalId,
-    more: Vec<TerminalId>,
-}
-
-impl Recipients {
-    /// The most recipients that a `SUBMIT` may have.
-    pub const MAX: usize = 99;
-
-    /// A single recipient.
-    pub const fn one(number: TerminalId) -> Self {
-        Self {
-            first: number,
-            more: Vec::new(),
-        }
-    }
-
-    /// Several recipients; `None` when there is none or more than [`Self::MAX`].
-    pub fn many(numbers: &[TerminalId]) -> Option<Self> {
-        let (first, more) = numbers.split_first()?;
-        (numbers.len() <= Self::MAX).then(|| Self {
-            first: *first,
-            more: more.to_vec(),
-        })
-    }
-
-    /// The first recipient.
-    pub const fn first(&self) -> &TerminalId {
-        &self.first
-    }
-
-    /// All recipients, in the order of the PDU.
-    pub fn iter(&self) -> impl Iterator<Item = &TerminalId> {
-        std::iter::once(&self.first).chain(&self.more)
-    }
-
-    /// How many; a PDU with n recipients counts n towards a gateway's rate.
-    pub fn count(&self) -> usize {
-        self.more.len().saturating_add(1)
-    }
 }
 
 /// `SUBMIT_RESP`.

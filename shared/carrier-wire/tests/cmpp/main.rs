@@ -3,5 +3,6 @@
 
 mod mutations;
 mod properties;
+mod sessions;
 mod support;
 mod vectors;

@@ -82,7 +82,7 @@ fn submit(version: Version) -> impl Strategy<Value = Pdu> {
                 msg_fmt,
             ] = numbers;
             let (service_id, msg_src, fee_type, fee_code, valid_time, at_time, src_id, link_id) = texts;
-            Pdu::Submit(Box::new(Submit {
+            Pdu::Submit(Submit {
                 msg_id: MsgId(msg_id),
                 pk_total,
                 pk_number,
@@ -105,7 +105,7 @@ fn submit(version: Version) -> impl Strategy<Value = Pdu> {
                 dest_terminal_type,
                 content,
                 link_id,
-            }))
+            })
         },
     )
 }
@@ -130,7 +130,7 @@ fn deliver(version: Version) -> impl Strategy<Value = Pdu> {
                 link_id,
             )| {
                 let [tp_pid, tp_udhi, msg_fmt, registered_delivery] = numbers;
-                Pdu::Deliver(Box::new(Deliver {
+                Pdu::Deliver(Deliver {
                     msg_id: MsgId(msg_id),
                     dest_id,
                     service_id,
@@ -142,7 +142,7 @@ fn deliver(version: Version) -> impl Strategy<Value = Pdu> {
                     registered_delivery,
                     content,
                     link_id,
-                }))
+                })
             },
         )
 }

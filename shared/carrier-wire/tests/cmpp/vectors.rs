@@ -45,10 +45,10 @@ fn fields(version: Version, pdu: &Pdu) -> Vec<(&'static str, String)> {
 }
 
 fn submit_fields(version: Version, submit: &Submit) -> Vec<(&'static str, String)> {
-    let dest: Vec<&str> = submit
+    let dest: Vec<String> = submit
         .recipients
         .iter()
-        .filter_map(|number| number.as_str())
+        .filter_map(|number| number.as_str().map(str::to_owned))
         .collect();
     let mut fields = vec![
         ("msgid", submit.msg_id.to_string()),

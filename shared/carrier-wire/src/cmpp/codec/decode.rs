@@ -80,12 +80,12 @@ fn read_body(
         Command::ConnectResp => Pdu::ConnectResp(read_connect_resp(frame.len(), reader)?),
         Command::Terminate => Pdu::Terminate,
         Command::TerminateResp => Pdu::TerminateResp,
-        Command::Submit => Pdu::Submit(Box::new(read_submit(version, frame, reader)?)),
+        Command::Submit => Pdu::Submit(read_submit(version, frame, reader)?),
         Command::SubmitResp => Pdu::SubmitResp(SubmitResp {
             msg_id: MsgId(reader.u64("Msg_Id")?),
             result: read_result(version, reader, "Result")?,
         }),
-        Command::Deliver => Pdu::Deliver(Box::new(read_deliver(version, frame, reader)?)),
+        Command::Deliver => Pdu::Deliver(read_deliver(version, frame, reader)?),
         Command::DeliverResp => Pdu::DeliverResp(DeliverResp {
             msg_id: MsgId(reader.u64("Msg_Id")?),
             result: read_result(version, reader, "Result")?,
@@ -175,32 +175,6 @@ fn read_content(frame: &Bytes, reader: &mut Reader<'_>) -> Result<Content, Field
     Ok(Content::new(frame.slice_ref(octets)))
 }
 
-fn read_recipients(version: Version, reader: &mut Reader<'_>) -> Result<Recipients, FieldError> {
-    let offset = reader.offset();
-    let count = usize::from(reader.u8("DestUsr_tl")?);
-    if !(1..=Recipients::MAX).contains(&count) {
-        return Err(FieldError::OutOfBounds {
-            field: "DestUsr_tl",
-            offset,
-            why: "1 to 99 recipients are allowed",
-        });
-    }
-    let first = read_terminal(version, reader, "Dest_terminal_Id")?;
-    if count == 1 {
-        return Ok(Recipients::one(first));
-    }
-    let mut all = Vec::with_capacity(count);
-    all.push(first);
-    for _ in 1..count {
-        all.push(read_terminal(version, reader, "Dest_terminal_Id")?);
-    }
-    Recipients::many(&all).ok_or(FieldError::OutOfBounds {
-        field: "DestUsr_tl",
-        offset,
-        why: "1 to 99",
-    })
-}
-
 fn read_submit(version: Version, frame: &Bytes, reader: &mut Reader<'_>) -> Result<Submit, FieldError> {
     Ok(Submit {
         msg_id: MsgId(reader.u64("Msg_Id")?),
@@ -221,7 +195,7 @@ fn read_submit(version: Version, frame: &Bytes, reader: &mut Reader<'_>) -> Resu
         valid_time: reader.fixed("ValId_Time")?,
         at_time: reader.fixed("At_Time")?,
         src_id: reader.fixed("Src_Id")?,
-        recipients: read_recipients(version, reader)?,
+        recipients: Recipients::read(version, frame, reader)?,
         dest_terminal_type: read_terminal_type(version, reader, "Dest_terminal_type")?,
         content: read_content(frame, reader)?,
         link_id: reader.widened(tail_name(version), version.tail_len())?,

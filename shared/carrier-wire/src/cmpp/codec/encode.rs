@@ -136,7 +136,7 @@ fn write(version: Version, sequence: u32, pdu: &Pdu, out: &mut BytesMut) -> Resu
     Ok(())
 }
 
-/// Appends a `SUBMIT` without a box around it.
+/// Appends a `SUBMIT`.
 ///
 /// # Errors
 ///
@@ -158,8 +158,8 @@ pub(in crate::cmpp) fn encode_submit(
     let fee_terminal = checked.terminal("Fee_terminal_Id", &submit.fee_terminal_id)?;
     let fee_type = checked.terminal_type("Fee_terminal_type", submit.fee_terminal_type)?;
     let dest_type = checked.terminal_type("Dest_terminal_type", submit.dest_terminal_type)?;
-    for recipient in submit.recipients.iter() {
-        checked.terminal("Dest_terminal_Id", recipient)?;
+    for recipient in submit.recipients.fields() {
+        checked.prefix("Dest_terminal_Id", recipient, version.terminal_len())?;
     }
     let tail = checked.tail(submit.link_id.wire())?;
 
@@ -184,8 +184,8 @@ pub(in crate::cmpp) fn encode_submit(
     out.put_slice(submit.at_time.wire());
     out.put_slice(submit.src_id.wire());
     out.put_u8(recipients);
-    for recipient in submit.recipients.iter() {
-        out.put_slice(checked.terminal("Dest_terminal_Id", recipient)?);
+    for recipient in submit.recipients.fields() {
+        put_padded(recipient, version.terminal_len(), out);
     }
     out.extend(dest_type);
     out.put_u8(content_len);
@@ -194,7 +194,7 @@ pub(in crate::cmpp) fn encode_submit(
     Ok(())
 }
 
-/// Appends a `DELIVER` without a box around it.
+/// Appends a `DELIVER`.
 ///
 /// # Errors
 ///
@@ -229,6 +229,13 @@ pub(in crate::cmpp) fn encode_deliver(
     out.put_slice(deliver.content.as_slice());
     out.put_slice(tail);
     Ok(())
+}
+
+/// The field in `width` octets; what is beyond has been checked to be padding.
+fn put_padded(field: &[u8], width: usize, out: &mut BytesMut) {
+    let kept = field.get(..width).unwrap_or(field);
+    out.put_slice(kept);
+    out.put_bytes(0, width.saturating_sub(kept.len()));
 }
 
 fn put_header(announced: u32, command: u32, sequence: u32, out: &mut BytesMut) {

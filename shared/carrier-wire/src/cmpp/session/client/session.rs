@@ -193,7 +193,7 @@ impl ClientSession {
             }
             (_, Pdu::SubmitResp(resp)) => self.submit_resp(sequence, resp, now_ms, actions),
             (State::Open | State::Draining { .. }, Pdu::Deliver(deliver)) => {
-                self.deliver(sequence, deliver, now_ms, actions);
+                self.deliver(sequence, Box::new(deliver), now_ms, actions);
             }
             (_, Pdu::ActiveTest) => self.link.answer_active_test(sequence, &mut actions.send),
             // Its arrival was noted already, as that of any PDU.

@@ -181,7 +181,7 @@ impl ServerSession {
                     actions,
                 );
             }
-            (State::Open, Pdu::Submit(submit)) => self.submit(sequence, submit, now_ms, actions),
+            (State::Open, Pdu::Submit(submit)) => self.submit(sequence, Box::new(submit), now_ms, actions),
             (_, Pdu::DeliverResp(resp)) => self.deliver_resp(sequence, resp, now_ms, actions),
             (State::Open, Pdu::Query(query)) => actions.up.push(Up::Query { sequence, query }),
             (State::Open, Pdu::Cancel(cancel)) => actions.up.push(Up::Cancel { sequence, cancel }),

@@ -367,7 +367,7 @@ fn nothing_but_a_login_is_taken_before_the_login() {
     let mut actions = Actions::default();
     server.on(Event::Accepted, 0, &mut actions);
     let mut octets = BytesMut::new();
-    encode(Version::V3, 1, &Pdu::Submit(Box::new(message())), &mut octets).unwrap();
+    encode(Version::V3, 1, &Pdu::Submit(message()), &mut octets).unwrap();
     server.on(Event::Received(&mut octets), 0, &mut actions);
     assert!(matches!(
         actions.up.as_slice(),
@@ -391,7 +391,7 @@ fn what_follows_a_login_waits_for_its_decision() {
     let connect = auth::connect(account, &secret(), Version::V2, Timestamp::from_wire(108_155_548));
     let mut octets = BytesMut::new();
     encode(Version::V2, 1, &Pdu::Connect(connect), &mut octets).unwrap();
-    encode(Version::V2, 2, &Pdu::Submit(Box::new(message())), &mut octets).unwrap();
+    encode(Version::V2, 2, &Pdu::Submit(message()), &mut octets).unwrap();
     server.on(Event::Received(&mut octets), 0, &mut actions);
     assert!(matches!(actions.up.as_slice(), [Up::LoginRequested(_)]));
     assert!(
@@ -411,7 +411,7 @@ fn what_follows_a_login_waits_for_its_decision() {
 fn an_unreadable_submit_is_refused_and_the_session_lives() {
     let mut pair = Pair::open(Version::V3, settings());
     let mut octets = BytesMut::new();
-    encode(Version::V2, 9, &Pdu::Submit(Box::new(message())), &mut octets).unwrap();
+    encode(Version::V2, 9, &Pdu::Submit(message()), &mut octets).unwrap();
     pair.server
         .on(Event::Received(&mut octets), 0, &mut pair.of_server);
     let mut expected = BytesMut::new();

@@ -105,7 +105,7 @@ fn delivers_go_up_once_and_are_answered_when_the_application_says_so() {
         msg_id: MsgId(42),
         ..Deliver::default()
     };
-    let pdu = Pdu::Deliver(Box::new(deliver.clone()));
+    let pdu = Pdu::Deliver(deliver.clone());
     table.receive(Version::V3, 9, &pdu);
     assert_eq!(
         table.up(),
@@ -161,7 +161,7 @@ fn a_flood_of_delivers_is_slowed_down() {
             msg_id: MsgId(id),
             ..Deliver::default()
         };
-        table.receive(Version::V3, id as u32, &Pdu::Deliver(Box::new(deliver)));
+        table.receive(Version::V3, id as u32, &Pdu::Deliver(deliver));
     }
     let resp = Pdu::DeliverResp(DeliverResp {
         msg_id: MsgId(3),
@@ -184,7 +184,7 @@ fn an_unreadable_deliver_is_answered_and_the_session_lives() {
         msg_id: MsgId(42),
         ..Deliver::default()
     };
-    encode(Version::V2, 5, &Pdu::Deliver(Box::new(deliver)), &mut octets).unwrap();
+    encode(Version::V2, 5, &Pdu::Deliver(deliver), &mut octets).unwrap();
     table.on(Event::Received(&mut octets));
     let resp = Pdu::DeliverResp(DeliverResp {
         msg_id: MsgId(42),
