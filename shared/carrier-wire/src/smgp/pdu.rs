@@ -169,7 +169,7 @@ pub struct Submit {
     pub fee_type: FixedStr<2>,
     /// Price in fen, as text.
     pub fee_code: FixedStr<6>,
-    /// Monthly price in fen, as text. Not in 1.3, where it must be empty.
+    /// Monthly price in fen, as text. Not in 1.3, where it must be empty or zero.
     pub fixed_fee: FixedStr<6>,
     /// Coding of the content: 0 ASCII, 3 SIM write, 4 binary, 8 UCS-2, 15 GB18030, others as they come.
     pub msg_format: u8,

@@ -2,7 +2,7 @@
 
 use bytes::{Bytes, BytesMut};
 use hongyan_carrier_wire::concat::{Reference, Udh};
-use hongyan_carrier_wire::field::FieldError;
+use hongyan_carrier_wire::field::{FieldError, FixedStr};
 use hongyan_carrier_wire::frame::next_frame;
 use hongyan_carrier_wire::login::Secret;
 use hongyan_carrier_wire::smgp::auth::{verify_login, verify_login_resp};
@@ -10,7 +10,9 @@ use hongyan_carrier_wire::smgp::msg_id::MsgIdParts;
 use hongyan_carrier_wire::smgp::pdu::{Deliver, LoginMode, Submit, has_udh};
 use hongyan_carrier_wire::smgp::report::Report;
 use hongyan_carrier_wire::smgp::tlv::{Tlv, Tlvs};
-use hongyan_carrier_wire::smgp::{FRAME_LIMITS, MsgId, Packet, Pdu, Version, codec, decode, encode};
+use hongyan_carrier_wire::smgp::{
+    EncodeError, FRAME_LIMITS, MsgId, Packet, Pdu, Version, codec, decode, encode,
+};
 
 use crate::common::{Vector, check_fields};
 use crate::{is_whole, of_id, smgp, version_of};
@@ -289,6 +291,30 @@ fn the_layout_of_the_other_version_is_refused_and_not_misread() {
             "{error}"
         );
     }
+}
+
+#[test]
+fn a_monthly_price_has_no_place_in_the_old_version() {
+    let Pdu::Submit(submit) = read("G-13") else {
+        panic!("G-13")
+    };
+    let written = |fixed_fee: &str| {
+        let pdu = Pdu::Submit(Submit {
+            fixed_fee: FixedStr::new(fixed_fee).unwrap(),
+            ..submit.clone()
+        });
+        let mut out = BytesMut::new();
+        encode(Version::V1, 1, &pdu, &mut out).map(|()| out.len())
+    };
+    assert_eq!(written("000000"), Ok(166));
+    assert_eq!(written(""), Ok(166));
+    assert_eq!(
+        written("000100"),
+        Err(EncodeError::NotInVersion {
+            pdu: "Submit",
+            field: "FixedFee"
+        })
+    );
 }
 
 #[test]

@@ -101,7 +101,16 @@ fn put_submit(
     let charged = narrow(pdu, "ChargeTermID", &submit.charge_term_id)?;
     let fixed_fee: &[u8] = match version {
         Version::V3 => submit.fixed_fee.wire(),
-        Version::V1 if submit.fixed_fee.wire() == &[0; 6] => &[],
+        // No price, however that is written, is what the version says by having no field for it.
+        Version::V1
+            if submit
+                .fixed_fee
+                .wire()
+                .iter()
+                .all(|octet| matches!(octet, 0 | b'0')) =>
+        {
+            &[]
+        }
         Version::V1 => {
             return Err(EncodeError::NotInVersion {
                 pdu,

@@ -32,8 +32,8 @@ pub enum EncodeError {
         /// Octets of the field.
         max: usize,
     },
-    /// A field that the version lacks is not empty.
-    #[error("{pdu}: this version has no {field}, and it is not empty")]
+    /// A field that the version lacks says something.
+    #[error("{pdu}: this version has no {field}, and it is not empty or zero")]
     NotInVersion {
         /// The PDU's name.
         pdu: &'static str,
