@@ -13,6 +13,7 @@
 //! | [`session`] | both ends of a session, for every protocol: windows, keep-alive, repetition, ends |
 //! | [`sgip`] | SGIP 1.2: PDUs, codec, sequences, sessions of both sides in both directions |
 //! | [`smgp`] | SMGP 3.0 and 1.3: PDUs with their optional parameters, codec, authenticators, status reports |
+//! | [`smpp`] | SMPP 3.4: PDUs, optional parameters, codec, receipts, message ids, both sides of a session |
 //! | [`text`] | message text to octets and back: ASCII, UCS-2, GBK |
 //! | [`mod@concat`] | user data headers and the parts of a long message |
 //! | [`reassembly`] | parts back to one message, bounded in number, size and age |
@@ -34,4 +35,5 @@ pub mod reassembly;
 pub mod session;
 pub mod sgip;
 pub mod smgp;
+pub mod smpp;
 pub mod text;
