@@ -3,5 +3,8 @@
 mod split;
 mod udh;
 
-pub use split::{MAX_CONTENT_OCTETS, Part, SplitError, split};
+pub use split::{
+    CMPP_ASCII_OCTETS, MAX_CONTENT_OCTETS, Part, Place, Segmenting, Signature, SplitError, split,
+    split_octets,
+};
 pub use udh::{Concat, Reference, Udh, UdhError};

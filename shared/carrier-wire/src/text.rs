@@ -1,17 +1,51 @@
-//! Message text to octets and back, by the coding octet (`Msg_Fmt`) that CMPP, SGIP and SMGP share.
+//! Message text to octets and back, in every coding that the carriers use.
+//!
+//! | Coding | Octets a character | From |
+//! |---|---|---|
+//! | [`Coding::Ascii`] | 1 | all four protocols |
+//! | [`Coding::Gsm7`], [`Coding::Gsm7Packed`] | 1 or 2 septets, one an octet or eight in seven | GSM 03.38; SMPP |
+//! | [`Coding::Latin1`] | 1 | ISO 8859-1; SMPP |
+//! | [`Coding::Ucs2`] | 2, or 4 beyond the basic plane | all four protocols |
+//! | [`Coding::Gbk`] | 1 or 2 | CMPP, SGIP |
+//! | [`Coding::Gb18030`] | 1, 2 or 4 | SMGP |
+//! | [`Coding::Other`] | none: binary, SIM commands, vendors' classes | kept as octets |
+//!
+//! Which number stands for which coding is each protocol's own: [`Values`].
+//!
+//! Reading never fails; what cannot be read becomes U+FFFD and is told. Writing never guesses: a character that the
+//! coding lacks is an error that says where it stands.
 
-use encoding_rs::GBK;
+mod ascii;
+mod gb;
+mod gsm7;
+mod latin1;
+mod septets;
+mod ucs2;
+mod values;
+
+use bytes::Bytes;
+
+pub use values::Values;
 
 /// The coding of a content.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Coding {
-    /// 0: ASCII, one octet a character.
+    /// ASCII, one octet a character.
     Ascii,
-    /// 8: UCS-2, big-endian. Read and written as UTF-16, as phones do.
+    /// The GSM 7-bit default alphabet with its extension table, one septet an octet.
+    Gsm7,
+    /// The same, eight septets in seven octets, low bits first.
+    Gsm7Packed,
+    /// ISO 8859-1, one octet a character.
+    Latin1,
+    /// UCS-2, big-endian. Read and written as UTF-16, as phones do.
     Ucs2,
-    /// 15: GBK, one or two octets a character.
+    /// GBK, one or two octets a character.
     Gbk,
-    /// Anything else: SIM commands, binary, vendors' classes. Octets that are passed through.
+    /// GB18030, one, two or four octets a character.
+    Gb18030,
+    /// Anything else: SIM commands, binary, vendors' classes. Octets that are passed through; the number is the
+    /// protocol's.
     Other(u8),
 }
 
@@ -51,195 +85,168 @@ impl std::fmt::Debug for Decoded {
 }
 
 impl Coding {
-    /// The coding that a `Msg_Fmt` stands for.
+    /// The coding that a `Msg_Fmt` of CMPP stands for: [`Values::MsgFmt`].
     pub const fn of_msg_fmt(msg_fmt: u8) -> Self {
-        match msg_fmt {
-            0 => Self::Ascii,
-            8 => Self::Ucs2,
-            15 => Self::Gbk,
-            other => Self::Other(other),
-        }
+        Values::MsgFmt.coding(msg_fmt)
     }
 
-    /// The `Msg_Fmt`.
+    /// The `Msg_Fmt` of CMPP; 4, binary, for what has none there.
     pub const fn msg_fmt(self) -> u8 {
-        match self {
-            Self::Ascii => 0,
-            Self::Ucs2 => 8,
-            Self::Gbk => 15,
-            Self::Other(other) => other,
+        match Values::MsgFmt.value(self) {
+            Some(value) => value,
+            None => 4,
         }
     }
 
-    /// Reads octets, without a user data header. Never fails: what cannot be read becomes U+FFFD.
+    /// A number of our own that stands for the coding whatever the protocol, for what is stored and read again.
+    pub const fn code(self) -> u16 {
+        match self {
+            Self::Other(value) => value as u16,
+            Self::Ascii => 0x100,
+            Self::Gsm7 => 0x101,
+            Self::Gsm7Packed => 0x102,
+            Self::Latin1 => 0x103,
+            Self::Ucs2 => 0x108,
+            Self::Gbk => 0x10e,
+            Self::Gb18030 => 0x10f,
+        }
+    }
+
+    /// The coding of a [`Self::code`]; `None` for a number that is none.
+    pub const fn of_code(code: u16) -> Option<Self> {
+        Some(match code {
+            0..=0xff => Self::Other(code as u8),
+            0x100 => Self::Ascii,
+            0x101 => Self::Gsm7,
+            0x102 => Self::Gsm7Packed,
+            0x103 => Self::Latin1,
+            0x108 => Self::Ucs2,
+            0x10e => Self::Gbk,
+            0x10f => Self::Gb18030,
+            _ => return None,
+        })
+    }
+
+    /// Reads octets that stand behind no header. Never fails: what cannot be read becomes U+FFFD.
     pub fn decode(self, octets: &[u8]) -> Decoded {
+        self.decode_behind(0, octets)
+    }
+
+    /// Reads octets that stand behind a user data header of so many octets, its length octet included; only packed
+    /// septets are aligned by it.
+    pub fn decode_behind(self, header_len: usize, octets: &[u8]) -> Decoded {
+        let (text, lossy) = match self {
+            Self::Ascii => ascii::decode(octets),
+            Self::Gsm7 => gsm7::decode(octets),
+            Self::Gsm7Packed => gsm7::decode(&septets::unpack(octets, septets::fill_bits(header_len))),
+            Self::Latin1 => latin1::decode(octets),
+            Self::Ucs2 => ucs2::decode(octets),
+            Self::Gbk | Self::Gb18030 => gb::decode(octets),
+            Self::Other(_) => return Decoded::Octets,
+        };
+        Decoded::Text { text, lossy }
+    }
+
+    /// What stood behind a header, in a form that needs the header no longer: packed septets become one an octet,
+    /// everything else stays as it is. Parts are to be joined so.
+    pub fn without_header(self, header_len: usize, octets: Bytes) -> (Self, Bytes) {
         match self {
-            Self::Ascii => decode_ascii(octets),
-            Self::Ucs2 => decode_ucs2(octets),
-            Self::Gbk => {
-                let (text, lossy) = GBK.decode_without_bom_handling(octets);
-                Decoded::Text {
-                    text: text.into_owned(),
-                    lossy,
-                }
-            }
-            Self::Other(_) => Decoded::Octets,
+            Self::Gsm7Packed => (
+                Self::Gsm7,
+                septets::unpack(&octets, septets::fill_bits(header_len)).into(),
+            ),
+            _ => (self, octets),
         }
     }
 
-    /// Writes text.
+    /// Writes text that stands behind no header.
     ///
     /// # Errors
     ///
     /// [`Unwritable`] names the first character that the coding lacks.
     pub fn encode(self, text: &str) -> Result<Vec<u8>, Unwritable> {
-        let mut octets = Vec::with_capacity(text.len().saturating_mul(2));
-        for (at, character) in text.char_indices() {
-            self.encode_char(character, &mut octets)
-                .ok_or(Unwritable { coding: self, at })?;
-        }
-        Ok(octets)
+        self.encode_behind(0, text)
     }
 
-    /// Appends one character; `None`, and nothing appended, when the coding lacks it.
-    pub(crate) fn encode_char(self, character: char, octets: &mut Vec<u8>) -> Option<()> {
+    /// Writes text that is to stand behind a user data header of so many octets; the header is not written.
+    ///
+    /// Packed septets that leave seven bits of the last octet to nothing get a carriage return there, and a text that
+    /// ends in one just at an octet's end gets a second, as GSM 03.38 asks: a receiver that counts octets, as SMPP's
+    /// do, would read `@` otherwise.
+    ///
+    /// # Errors
+    ///
+    /// [`Unwritable`] names the first character that the coding lacks.
+    pub fn encode_behind(self, header_len: usize, text: &str) -> Result<Vec<u8>, Unwritable> {
+        let mut octets = Vec::with_capacity(text.len().saturating_mul(2));
+        for (at, character) in text.char_indices() {
+            self.put(character, &mut octets)
+                .ok_or(Unwritable { coding: self, at })?;
+        }
+        Ok(match self {
+            Self::Gsm7Packed => septets::pack(&octets, septets::fill_bits(header_len)),
+            _ => octets,
+        })
+    }
+
+    /// Units that a character takes, octets or (GSM 7-bit) septets; `None` when the coding lacks it.
+    pub(crate) fn width(self, character: char) -> Option<usize> {
         match self {
-            Self::Ascii => octets.push(u8::try_from(character).ok().filter(u8::is_ascii)?),
-            Self::Ucs2 => {
-                let mut units = [0u16; 2];
-                octets.extend(
-                    character
-                        .encode_utf16(&mut units)
-                        .iter()
-                        .flat_map(|unit| unit.to_be_bytes()),
-                );
-            }
-            Self::Gbk => {
-                let mut utf8 = [0u8; 4];
-                let (written, _, unwritable) = GBK.encode(character.encode_utf8(&mut utf8));
-                if unwritable {
-                    return None;
-                }
-                octets.extend_from_slice(&written);
-            }
+            Self::Ascii => character.is_ascii().then_some(1),
+            Self::Gsm7 | Self::Gsm7Packed => gsm7::septets(character).map(|septets| septets.len()),
+            Self::Latin1 => latin1::octet(character).map(|_| 1),
+            Self::Ucs2 => Some(character.len_utf16().saturating_mul(2)),
+            Self::Gbk => gb::gbk(character).map(|octets| octets.len()),
+            Self::Gb18030 => gb::gb18030(character).map(|octets| octets.len()),
+            Self::Other(_) => None,
+        }
+    }
+
+    /// Appends one character, packed septets one an octet; `None`, and nothing appended, when the coding lacks it.
+    fn put(self, character: char, octets: &mut Vec<u8>) -> Option<()> {
+        match self {
+            Self::Ascii => octets.push(ascii::octet(character)?),
+            Self::Gsm7 | Self::Gsm7Packed => octets.extend_from_slice(&gsm7::septets(character)?),
+            Self::Latin1 => octets.push(latin1::octet(character)?),
+            Self::Ucs2 => ucs2::put(character, octets),
+            Self::Gbk => octets.extend_from_slice(&gb::gbk(character)?),
+            Self::Gb18030 => octets.extend_from_slice(&gb::gb18030(character)?),
             Self::Other(_) => return None,
         }
         Some(())
     }
 }
 
-fn decode_ascii(octets: &[u8]) -> Decoded {
-    let lossy = !octets.is_ascii();
-    let text = octets.iter().map(|octet| {
-        if octet.is_ascii() {
-            char::from(*octet)
-        } else {
-            char::REPLACEMENT_CHARACTER
+/// The octets or septets of one character: at most four, without a place on the heap.
+#[derive(Debug, Clone, Copy)]
+struct Units {
+    octets: [u8; 4],
+    len: u8,
+}
+
+impl Units {
+    const fn one(octet: u8) -> Self {
+        Self {
+            octets: [octet, 0, 0, 0],
+            len: 1,
         }
-    });
-    Decoded::Text {
-        text: text.collect(),
-        lossy,
+    }
+
+    const fn two(first: u8, second: u8) -> Self {
+        Self {
+            octets: [first, second, 0, 0],
+            len: 2,
+        }
     }
 }
 
-fn decode_ucs2(octets: &[u8]) -> Decoded {
-    let (pairs, rest) = octets.as_chunks::<2>();
-    let mut lossy = false;
-    let mut text: String = char::decode_utf16(pairs.iter().map(|pair| u16::from_be_bytes(*pair)))
-        .map(|character| {
-            character.unwrap_or_else(|_| {
-                lossy = true;
-                char::REPLACEMENT_CHARACTER
-            })
-        })
-        .collect();
-    if !rest.is_empty() {
-        lossy = true;
-        text.push(char::REPLACEMENT_CHARACTER);
+impl std::ops::Deref for Units {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        self.octets.get(..usize::from(self.len)).unwrap_or_default()
     }
-    Decoded::Text { text, lossy }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn text(coding: Coding, octets: &[u8]) -> (String, bool) {
-        match coding.decode(octets) {
-            Decoded::Text { text, lossy } => (text, lossy),
-            Decoded::Octets => panic!("{coding:?} is text"),
-        }
-    }
-
-    #[test]
-    fn matches_the_worked_examples() {
-        let cases = [
-            (
-                Coding::Ucs2,
-                "测试gocmpp submit",
-                "6d4b8bd50067006f0063006d007000700020007300750062006d00690074",
-            ),
-            (
-                Coding::Ucs2,
-                "hello world",
-                "00680065006c006c006f00200077006f0072006c0064",
-            ),
-            (Coding::Gbk, "您的验证码是", "c4fab5c4d1e9d6a4c2ebcac7"),
-        ];
-        for (coding, plain, octets) in cases {
-            assert_eq!(hex::encode(coding.encode(plain).unwrap()), octets);
-            assert_eq!(
-                text(coding, &hex::decode(octets).unwrap()),
-                (plain.to_owned(), false)
-            );
-        }
-    }
-
-    #[test]
-    fn characters_beyond_the_basic_plane_take_two_units() {
-        let octets = Coding::Ucs2.encode("𠮷👍").unwrap();
-        assert_eq!(octets.len(), 8);
-        assert_eq!(text(Coding::Ucs2, &octets), ("𠮷👍".to_owned(), false));
-    }
-
-    #[test]
-    fn what_a_coding_lacks_is_named_by_its_place() {
-        assert_eq!(Coding::Ascii.encode("ab码").unwrap_err().at, 2);
-        assert_eq!(Coding::Gbk.encode("码👍").unwrap_err().at, 3);
-        assert!(Coding::Other(4).encode("a").is_err());
-    }
-
-    #[test]
-    fn garbage_becomes_replacement_characters() {
-        assert_eq!(text(Coding::Ascii, b"a\xff"), ("a\u{fffd}".to_owned(), true));
-        assert_eq!(
-            text(Coding::Ucs2, &[0, b'a', 0xd8, 0x00]),
-            ("a\u{fffd}".to_owned(), true)
-        );
-        assert_eq!(
-            text(Coding::Ucs2, &[0, b'a', 0x4e]),
-            ("a\u{fffd}".to_owned(), true)
-        );
-        assert!(text(Coding::Gbk, &[0xc4]).1);
-    }
-
-    #[test]
-    fn other_codings_pass_through() {
-        for msg_fmt in [3, 4, 0xf5, 0xf6] {
-            assert_eq!(Coding::of_msg_fmt(msg_fmt), Coding::Other(msg_fmt));
-            assert_eq!(Coding::Other(msg_fmt).decode(&[1, 2]), Decoded::Octets);
-        }
-        for msg_fmt in 0..=255 {
-            assert_eq!(Coding::of_msg_fmt(msg_fmt).msg_fmt(), msg_fmt);
-        }
-    }
-
-    #[test]
-    fn debug_shows_no_text() {
-        assert_eq!(
-            format!("{:?}", Coding::Ascii.decode(b"1234")),
-            "Text(<4 characters>, lossy: false)"
-        );
-    }
-}
+mod tests;

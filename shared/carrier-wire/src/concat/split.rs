@@ -1,14 +1,17 @@
 //! Cutting a text into parts.
 
+mod room;
+
 use super::{Concat, Reference};
 use crate::field::Content;
 use crate::text::{Coding, Unwritable};
+use room::{Room, cuts};
 
-/// The most octets of a content, header included, in every coding but ASCII.
+/// The most octets of a content, header included, in every coding whose octets travel as they are.
 pub const MAX_CONTENT_OCTETS: usize = 140;
 
-/// The most octets of an ASCII content (CMPP: below 160), header included.
-const MAX_ASCII_OCTETS: usize = 159;
+/// The most octets of an ASCII content in CMPP: below 160.
+pub const CMPP_ASCII_OCTETS: u8 = 159;
 
 /// A content that is ready to be sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,19 +33,123 @@ impl Part {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum SplitError {
     /// More parts than allowed.
-    #[error("the text needs more than {max} parts")]
+    #[error("the text needs {parts} parts, more than the {max} allowed")]
     TooLong {
+        /// How many it would take, header and signature counted.
+        parts: usize,
         /// The limit given.
         max: u8,
     },
     /// The coding lacks a character.
     #[error("{0}")]
     Unwritable(#[from] Unwritable),
+    /// The signature leaves a part less than half of its room.
+    #[error("the carrier's signature takes {units} of the {room} units of a part")]
+    Signature {
+        /// What the signature takes, in octets or septets.
+        units: usize,
+        /// What a part has.
+        room: usize,
+    },
 }
 
-/// Cuts `text` into the fewest parts, at most `max_parts`; one part carries no header. No character is cut: both
-/// halves of a surrogate pair, both octets of a GBK character stay in one part. For UCS-2 that is 70 units in
-/// one part and 67 in each of several with an 8-bit reference, 66 with a 16-bit one.
+/// Which part leaves room for the signature that the carrier adds itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Place {
+    /// The first one.
+    First,
+    /// The last one.
+    Last,
+}
+
+/// A signature that the carrier adds itself; it counts towards the length of the part that it is added to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Signature {
+    /// Where it is added.
+    pub place: Place,
+    /// Its characters, brackets included; counted as Chinese ones where the coding tells them from others.
+    pub characters: u8,
+}
+
+/// How texts are cut.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Segmenting {
+    /// The coding of every part.
+    pub coding: Coding,
+    /// The reference of the parts' headers.
+    pub reference: Reference,
+    /// The most parts.
+    pub max_parts: u8,
+    /// What the carrier adds.
+    pub signature: Option<Signature>,
+    /// The most octets of an ASCII content: 159 in CMPP, 140 at gateways that count like the other codings.
+    pub ascii_octets: u8,
+}
+
+impl Segmenting {
+    /// Without signature, with CMPP's limit for ASCII.
+    pub const fn new(coding: Coding, reference: Reference, max_parts: u8) -> Self {
+        Self {
+            coding,
+            reference,
+            max_parts,
+            signature: None,
+            ascii_octets: CMPP_ASCII_OCTETS,
+        }
+    }
+
+    /// Cuts `text` into the fewest parts; one part carries no header. No character is cut: both halves of a surrogate
+    /// pair, all octets of a GBK or GB18030 character, an escape and what it leads to stay in one part.
+    ///
+    /// | | one part | each of several, 8-bit reference | 16-bit |
+    /// |---|---|---|---|
+    /// | UCS-2 characters of the basic plane | 70 | 67 | 66 |
+    /// | GSM 7-bit characters | 160 | 153 | 152 |
+    /// | octets in the other codings | 140 | 134 | 133 |
+    ///
+    /// # Errors
+    ///
+    /// [`SplitError`]; nothing of the text is in it.
+    pub fn split(&self, text: &str) -> Result<Vec<Part>, SplitError> {
+        let room = Room::of(self)?;
+        let cuts = cuts(text, self.coding, &room, usize::from(self.max_parts))?;
+        let total = u8::try_from(cuts.parts)
+            .ok()
+            .filter(|total| *total <= self.max_parts)
+            .ok_or(SplitError::TooLong {
+                parts: cuts.parts,
+                max: self.max_parts,
+            })?;
+        if total == 1 {
+            return Ok(vec![Part {
+                concat: None,
+                content: Content::from(self.coding.encode(text)?),
+            }]);
+        }
+        let mut begin = 0;
+        let mut parts = Vec::with_capacity(usize::from(total));
+        for (number, end) in (1..=total).zip(cuts.ends) {
+            let concat = Concat {
+                reference: self.reference,
+                total,
+                number,
+            };
+            let piece = text.get(begin..end).unwrap_or_default();
+            let mut content = Vec::with_capacity(MAX_CONTENT_OCTETS);
+            concat.write(&mut content);
+            let header_len = content.len();
+            content.extend_from_slice(&self.coding.encode_behind(header_len, piece)?);
+            parts.push(Part {
+                concat: Some(concat),
+                content: Content::from(content),
+            });
+            begin = end;
+        }
+        Ok(parts)
+    }
+}
+
+/// Cuts `text` as [`Segmenting::split`] does, without a signature and with CMPP's limit for ASCII.
 ///
 /// # Errors
 ///
@@ -53,167 +160,46 @@ pub fn split(
     reference: Reference,
     max_parts: u8,
 ) -> Result<Vec<Part>, SplitError> {
-    let limit = match coding {
-        Coding::Ascii => MAX_ASCII_OCTETS,
-        Coding::Ucs2 | Coding::Gbk | Coding::Other(_) => MAX_CONTENT_OCTETS,
-    };
-    // UTF-8 spends at most 4 octets on a character, every coding here at least 1: longer cannot fit, and what
-    // cannot fit is not encoded at all.
-    if text.len() > usize::from(max_parts).saturating_mul(limit).saturating_mul(4) {
-        return Err(SplitError::TooLong { max: max_parts });
-    }
-    let whole = coding.encode(text)?;
-    if whole.len() <= limit {
+    Segmenting::new(coding, reference, max_parts).split(text)
+}
+
+/// Cuts octets that are no text; any place will do.
+///
+/// # Errors
+///
+/// [`SplitError::TooLong`].
+pub fn split_octets(octets: &[u8], reference: Reference, max_parts: u8) -> Result<Vec<Part>, SplitError> {
+    if octets.len() <= MAX_CONTENT_OCTETS && max_parts > 0 {
         return Ok(vec![Part {
             concat: None,
-            content: Content::from(whole),
+            content: Content::from(octets.to_vec()),
         }]);
     }
-    let header_len = reference.header_len();
-    let pieces = cut(text, coding, limit.saturating_sub(header_len))?;
-    let total = u8::try_from(pieces.len())
+    let room = MAX_CONTENT_OCTETS.saturating_sub(reference.header_len()).max(1);
+    let parts = octets.len().div_ceil(room).max(1);
+    let total = u8::try_from(parts)
         .ok()
-        .filter(|total| *total <= max_parts);
-    let Some(total) = total else {
-        return Err(SplitError::TooLong { max: max_parts });
-    };
-    let parts = (1..=total).zip(pieces).map(|(number, piece)| {
+        .filter(|total| *total <= max_parts)
+        .ok_or(SplitError::TooLong {
+            parts,
+            max: max_parts,
+        })?;
+    let pieces = (1..=total).zip(octets.chunks(room)).map(|(number, piece)| {
         let concat = Concat {
             reference,
             total,
             number,
         };
-        let mut content = Vec::with_capacity(header_len.saturating_add(piece.len()));
+        let mut content = Vec::with_capacity(MAX_CONTENT_OCTETS);
         concat.write(&mut content);
-        content.extend_from_slice(&piece);
+        content.extend_from_slice(piece);
         Part {
             concat: Some(concat),
             content: Content::from(content),
         }
     });
-    Ok(parts.collect())
-}
-
-/// Pieces of at most `room` octets, each of whole characters.
-fn cut(text: &str, coding: Coding, room: usize) -> Result<Vec<Vec<u8>>, Unwritable> {
-    let mut pieces = Vec::new();
-    let mut piece = Vec::with_capacity(room);
-    let mut one = Vec::with_capacity(4);
-    for (at, character) in text.char_indices() {
-        one.clear();
-        coding
-            .encode_char(character, &mut one)
-            .ok_or(Unwritable { coding, at })?;
-        if piece.len().saturating_add(one.len()) > room {
-            pieces.push(std::mem::replace(&mut piece, Vec::with_capacity(room)));
-        }
-        piece.extend_from_slice(&one);
-    }
-    if !piece.is_empty() {
-        pieces.push(piece);
-    }
-    Ok(pieces)
+    Ok(pieces.collect())
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::concat::Udh;
-    use crate::text::Decoded;
-
-    const REFERENCE: Reference = Reference::Bits8(0x2e);
-
-    fn lens(text: &str, coding: Coding, reference: Reference) -> Vec<usize> {
-        split(text, coding, reference, 255)
-            .unwrap()
-            .iter()
-            .map(|part| part.content.len())
-            .collect()
-    }
-
-    /// Takes the parts apart again.
-    fn joined(parts: &[Part], coding: Coding) -> String {
-        parts
-            .iter()
-            .map(|part| {
-                let content = part.content.as_slice();
-                let text = match part.concat {
-                    None => content,
-                    Some(concat) => {
-                        let udh = Udh::parse(content).unwrap();
-                        assert_eq!(udh.concat, Some(concat));
-                        udh.text(content)
-                    }
-                };
-                match coding.decode(text) {
-                    Decoded::Text { text, lossy: false } => text,
-                    other => panic!("a part is not whole: {other:?}"),
-                }
-            })
-            .collect()
-    }
-
-    #[test]
-    fn seventy_units_are_one_part_and_more_are_parts_of_67() {
-        assert_eq!(lens(&"信".repeat(70), Coding::Ucs2, REFERENCE), [140]);
-        assert_eq!(lens(&"信".repeat(71), Coding::Ucs2, REFERENCE), [140, 6 + 4 * 2]);
-        assert_eq!(lens(&"信".repeat(134), Coding::Ucs2, REFERENCE), [140, 140]);
-        assert_eq!(lens(&"信".repeat(135), Coding::Ucs2, REFERENCE), [140, 140, 8]);
-        assert_eq!(
-            lens(&"信".repeat(71), Coding::Ucs2, Reference::Bits16(1)),
-            [7 + 132, 7 + 10]
-        );
-        assert_eq!(lens("", Coding::Ucs2, REFERENCE), [0]);
-    }
-
-    #[test]
-    fn a_surrogate_pair_is_not_cut() {
-        // 66 units, then a pair that would be cut at 67.
-        let text = format!("{}👍{}", "信".repeat(66), "信".repeat(10));
-        let parts = split(&text, Coding::Ucs2, REFERENCE, 6).unwrap();
-        assert_eq!(parts[0].content.len(), 6 + 66 * 2);
-        assert_eq!(joined(&parts, Coding::Ucs2), text);
-    }
-
-    #[test]
-    fn a_gbk_character_is_not_cut() {
-        let text = format!("a{}", "码".repeat(100));
-        let parts = split(&text, Coding::Gbk, REFERENCE, 6).unwrap();
-        assert_eq!(parts[0].content.len(), 6 + 133);
-        assert_eq!(joined(&parts, Coding::Gbk), text);
-    }
-
-    #[test]
-    fn ascii_has_its_own_limits() {
-        assert_eq!(lens(&"a".repeat(159), Coding::Ascii, REFERENCE), [159]);
-        assert_eq!(lens(&"a".repeat(160), Coding::Ascii, REFERENCE), [159, 6 + 7]);
-    }
-
-    #[test]
-    fn numbers_run_from_one_to_the_total() {
-        let parts = split(&"信".repeat(402), Coding::Ucs2, REFERENCE, 6).unwrap();
-        let numbers: Vec<_> = parts
-            .iter()
-            .filter_map(|part| part.concat)
-            .map(Concat::number)
-            .collect();
-        assert_eq!(numbers, [1, 2, 3, 4, 5, 6]);
-        assert!(
-            parts
-                .iter()
-                .all(|part| part.tp_udhi() == 1 && part.concat.unwrap().total() == 6)
-        );
-    }
-
-    #[test]
-    fn too_long_is_refused() {
-        assert_eq!(
-            split(&"信".repeat(403), Coding::Ucs2, REFERENCE, 6),
-            Err(SplitError::TooLong { max: 6 })
-        );
-        assert_eq!(
-            split(&"信".repeat(1_000_000), Coding::Ucs2, REFERENCE, 6),
-            Err(SplitError::TooLong { max: 6 })
-        );
-    }
-}
+mod tests;
