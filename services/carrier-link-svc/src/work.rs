@@ -11,7 +11,7 @@ use crate::{
     clock,
     events::About,
     outbound::Outbound,
-    store::{Attempt, Place},
+    store::{Attempt, Place, Reserved},
 };
 
 /// A message with its parts, and how far it has come. Segments leave one after the other, each when the carrier has taken
@@ -31,8 +31,12 @@ pub struct Work {
     pub segment: u8,
     /// Attempts at it, this one included.
     pub attempt: u32,
+    /// The id that this attempt has, where the connection gives it and not the carrier.
+    pub reserved: Option<String>,
     /// How often the carrier asked to slow down instead of taking it.
     pub throttled: u32,
+    /// The id under which the segment leaves, in a protocol in which we give it: kept for every attempt at the segment.
+    pub reserved: Option<String>,
     /// The recipient's tag.
     pub subject: Tag,
     /// The trace that the entry carried.
@@ -49,6 +53,10 @@ impl Work {
             number: self.attempt,
             reference: self.reference,
             at_ms: clock::unix_ms(),
+            reserved: self.reserved.clone().map(|carrier_message_id| Reserved {
+                carrier_message_id,
+                traceparent: self.traceparent(),
+            }),
         }
     }
 

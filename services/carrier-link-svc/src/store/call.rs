@@ -9,7 +9,7 @@ use redis::{Value, from_redis_value};
 use super::{
     GROUP,
     doubts::orphan_member,
-    job::{Collected, Doubt, Job, PartReply, ReceiptReply, Reply},
+    job::{Attempt, Collected, Doubt, Job, PartReply, ReceiptReply, Reply},
     keys,
 };
 
@@ -67,6 +67,7 @@ impl Job {
                 .prepare()
                 .key(keys::intent(place.partition, link, place.message_id))
                 .key(place.stream.as_ref())
+                .key(keys::mid(place.partition, link, reserved_id(attempt)))
                 .arg(GROUP)
                 .arg(place.id.to_string())
                 .arg(consumer)
@@ -74,13 +75,24 @@ impl Job {
                 .arg(attempt.number)
                 .arg(attempt.reference)
                 .arg(INTENT_KEPT_MS)
-                .arg(attempt.at_ms),
+                .arg(attempt.at_ms)
+                .arg(reserved_id(attempt))
+                .arg(place.message_id.to_string())
+                .arg(
+                    attempt
+                        .reserved
+                        .as_ref()
+                        .map_or("", |reserved| &reserved.traceparent),
+                )
+                .arg(MID_KEPT_MS),
             Self::Clear(place, attempt) => CLEAR
                 .prepare()
                 .key(keys::intent(place.partition, link, place.message_id))
+                .key(keys::mid(place.partition, link, reserved_id(attempt)))
                 .arg(attempt.segment)
                 .arg(attempt.number)
-                .arg(consumer),
+                .arg(consumer)
+                .arg(reserved_id(attempt)),
             Self::Submitted {
                 place,
                 segment,
@@ -281,6 +293,14 @@ fn tellers(call: Call<'static>, partition: Partition) -> Call<'static> {
     call.key(shared::receipts(partition))
         .key(shared::audit(partition))
         .key(shared::audit_seq(partition))
+}
+
+/// The id that a segment has before it leaves; empty where the carrier gives it, and then no key of it is touched.
+fn reserved_id(attempt: &Attempt) -> &str {
+    attempt
+        .reserved
+        .as_ref()
+        .map_or("", |reserved| &reserved.carrier_message_id)
 }
 
 /// The tag of a doubt; where there is none, the key is named and not touched.

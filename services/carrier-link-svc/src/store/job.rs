@@ -21,8 +21,17 @@ pub struct Place {
     pub message_id: MessageId,
 }
 
+/// An id that a segment has before it leaves, in protocols where the carrier gives none.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reserved {
+    /// What the receipt will name.
+    pub carrier_message_id: String,
+    /// The span that the receipt continues should nobody live to hear the answer; empty for none.
+    pub traceparent: String,
+}
+
 /// One attempt at one segment.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Attempt {
     /// From 1.
     pub segment: u8,
@@ -32,6 +41,8 @@ pub struct Attempt {
     pub reference: u8,
     /// When it is about to leave.
     pub at_ms: u64,
+    /// The id that it will have; `None` where the carrier gives it.
+    pub reserved: Option<Reserved>,
 }
 
 /// What is left of a message after one of its segments.

@@ -30,7 +30,9 @@ use hongyan_queue::{
 use hongyan_throttle::Budget;
 
 pub use doubts::{DoubtsAbout, InDoubt, Orphan};
-pub use job::{Attempt, Collected, Doubt, Job, Left, PartJob, PartReply, Place, ReceiptReply, Reply};
+pub use job::{
+    Attempt, Collected, Doubt, Job, Left, PartJob, PartReply, Place, ReceiptReply, Reply, Reserved,
+};
 pub use keys::{link_of_parts, parts as parts_key};
 
 use crate::policy::Intent;

@@ -16,6 +16,13 @@ local function audit_of(partial, message_id, segment, traceparent)
   return body .. '\098' .. string.char(#entry) .. entry
 end
 
+-- Stands before the mark under an id that was known before its segment left, until the segment is told as submitted.
+local RESERVED = '!'
+
+local function is_reserved(mark)
+  return string.sub(mark, 1, 1) == RESERVED
+end
+
 -- What is kept under a carrier's id: message id, segment, traceparent, mark of the last receipt.
 local function mid_value(message_id, segment, traceparent, mark)
   return message_id .. '|' .. segment .. '|' .. traceparent .. '|' .. mark

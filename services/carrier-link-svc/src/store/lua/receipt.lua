@@ -9,12 +9,20 @@
 local known = redis.call('GET', KEYS[1])
 if known then
   local message_id, segment, traceparent, mark = mid_parts(known)
-  if mark == ARGV[3] then
+  local reserved = is_reserved(mark) and RESERVED or ''
+  if mark == reserved .. ARGV[3] then
     return { 'duplicate', message_id, segment, traceparent }
   end
   add(KEYS[3], event_of(ARGV[1], message_id, segment), traceparent)
   audit(KEYS[4], KEYS[5], ARGV[4], audit_of(ARGV[2], message_id, segment, traceparent), traceparent)
-  redis.call('SET', KEYS[1], mid_value(message_id, segment, traceparent, ARGV[3]), 'KEEPTTL')
+  redis.call('SET', KEYS[1], mid_value(message_id, segment, traceparent, reserved .. ARGV[3]), 'KEEPTTL')
+  if reserved ~= '' then
+    -- If its submit was in doubt, it is not any more.
+    local doubt = redis.call('HGET', KEYS[7], message_id)
+    if doubt and string.match(doubt, '^([^|]*)|') == segment then
+      redis.call('HDEL', KEYS[7], message_id)
+    end
+  end
   return { 'matched', message_id, segment, traceparent }
 end
 local parked = redis.call('LRANGE', KEYS[2], 0, -1)

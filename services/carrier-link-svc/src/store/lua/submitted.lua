@@ -9,10 +9,12 @@
 local message_id, segment, traceparent = ARGV[1], ARGV[2], ARGV[3]
 local matched = 0
 local known = redis.call('GET', KEYS[1])
-local known_id, known_segment
-if known then known_id, known_segment = mid_parts(known) end
-if known_id ~= message_id or known_segment ~= segment then
-  local mark = ''
+local known_id, known_segment, known_mark, _
+if known then known_id, known_segment, _, known_mark = mid_parts(known) end
+local is_known = known_id == message_id and known_segment == segment
+if not is_known or is_reserved(known_mark) then
+  -- A receipt may have come under an id that was known before the segment left; then it was told already.
+  local mark = is_known and string.sub(known_mark, 2) or ''
   add(KEYS[3], ARGV[4], traceparent)
   audit(KEYS[4], KEYS[5], ARGV[6], ARGV[5], traceparent)
   local parked = redis.call('LRANGE', KEYS[2], 0, -1)

@@ -127,6 +127,7 @@ fn attempt(segment: u8, number: u32) -> Attempt {
         number,
         reference: 7,
         at_ms: NOW_MS,
+        reserved: None,
     }
 }
 
@@ -189,5 +190,6 @@ fn settle(place: &Place, goes_on_after: Option<u32>) -> Job {
 }
 
 mod receipts;
+mod reserved;
 mod slots;
 mod submits;
