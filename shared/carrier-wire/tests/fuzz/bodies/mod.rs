@@ -1,0 +1,44 @@
+//! What the fuzz targets do, free of libFuzzer, so that a test can do the same with inputs of its own.
+//!
+//! A body takes any octets, panics when a promise is broken, and ends in a time that its input's length bounds.
+
+mod cmpp;
+mod frames;
+mod reassembly;
+mod session;
+mod sgip;
+mod smgp;
+mod source;
+
+/// What a fuzz target calls for each input.
+pub(crate) type Body = fn(&[u8]);
+
+/// Every target by name, which is also that of its file in `fuzz/fuzz_targets`.
+pub(crate) const TARGETS: &[(&str, Body)] = &[
+    ("cmpp_decode", cmpp::decoding),
+    ("cmpp_session", cmpp::sessions),
+    ("reassembly", reassembly::reassembling),
+    ("sgip_decode", sgip::decoding),
+    ("sgip_session", sgip::sessions),
+    ("smgp_decode", smgp::decoding),
+    ("smgp_report", smgp::reports),
+    ("smgp_session", smgp::sessions),
+];
+
+/// Calls the body of this name.
+///
+/// # Panics
+///
+/// When there is no such target, or a promise is broken.
+#[allow(
+    dead_code,
+    unreachable_pub,
+    reason = "called by the libFuzzer targets, which are another crate"
+)]
+pub fn run(target: &str, octets: &[u8]) {
+    let (_, body) = TARGETS
+        .iter()
+        .find(|(name, _)| *name == target)
+        .expect("a target that exists");
+    body(octets);
+}
