@@ -115,9 +115,10 @@ impl Receipt {
         )
     }
 
-    /// The text of Appendix B for this receipt, for an SMSC's side. `text` is the beginning of the message.
+    /// The text of Appendix B for this receipt, with `text_id` for its id, for an SMSC's side. `text` is the beginning
+    /// of the message.
     pub fn to_text(&self, text: &[u8]) -> Content {
-        let id = self.text_id.or(self.receipted_id).unwrap_or_default();
+        let id = self.text_id.unwrap_or_default();
         let delivered = self.state() == Some(MessageState::Delivered);
         let stat = self.stat();
         let mut out = BytesMut::with_capacity(160);

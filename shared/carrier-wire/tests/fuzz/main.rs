@@ -94,4 +94,7 @@ bounded!(
     smgp_decode,
     smgp_report,
     smgp_session,
+    smpp_decode,
+    smpp_receipt,
+    smpp_session,
 );

@@ -8,6 +8,7 @@ mod reassembly;
 mod session;
 mod sgip;
 mod smgp;
+mod smpp;
 mod source;
 
 /// What a fuzz target calls for each input.
@@ -23,6 +24,9 @@ pub(crate) const TARGETS: &[(&str, Body)] = &[
     ("smgp_decode", smgp::decoding),
     ("smgp_report", smgp::reports),
     ("smgp_session", smgp::sessions),
+    ("smpp_decode", smpp::decoding),
+    ("smpp_receipt", smpp::receipts),
+    ("smpp_session", smpp::sessions),
 ];
 
 /// Calls the body of this name.
