@@ -1,7 +1,8 @@
 //! The declared world: tenants, their callers, access numbers, templates, limits and keyword rules; links; routes.
 //!
-//! It is three YAML files in one directory, `tenants.yaml`, `links.yaml` and `routes.yaml`; `examples/` beside this crate
-//! holds a commented set that says what each field means. [`Catalog::load`] reads and checks them together, cross
+//! It is three YAML files in one directory, `tenants.yaml`, `links.yaml` and `routes.yaml`, and where a deployment's carriers
+//! mean something else by their codes than is built in, a fourth, `codes.yaml`; `examples/` beside this crate holds a
+//! commented set that says what each field means. [`Catalog::load`] reads and checks them together, cross
 //! references included, and either gives the whole world or every mistake with its file, line and reason.
 //! [`LiveCatalog`] does so again whenever the files change; a change with a mistake is refused whole and the catalog
 //! before it stays in force.
@@ -30,7 +31,7 @@ pub use link::{
     Protocol, ReceiptId, Reconnect, Sgip, SignaturePlace, Smgp, SmgpVersion, Smpp, TextRules, Tls,
 };
 pub use live::LiveCatalog;
-pub use load::{FILES, MAX_FILE_OCTETS};
+pub use load::{CODES_FILE, FILES, MAX_FILE_OCTETS};
 pub use model::Catalog;
 pub use route::{CarrierSeen, Readiness, Route, RouteLink};
 pub use template::{Template, TemplateError};

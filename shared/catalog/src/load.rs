@@ -7,8 +7,11 @@ use serde::de::DeserializeOwned;
 
 use crate::{Catalog, CatalogError, CatalogErrors, Place, check, raw};
 
-/// The files that make a catalog; all must be there. Anything else in the directory is not looked at.
+/// The files that make a catalog; all must be there. Anything else in the directory but [`CODES_FILE`] is not looked at.
 pub const FILES: [&str; 3] = ["tenants.yaml", "links.yaml", "routes.yaml"];
+
+/// The file that changes what carriers' codes mean; it may be left out.
+pub const CODES_FILE: &str = "codes.yaml";
 
 /// A larger file is refused before it is parsed: 8 MiB.
 pub const MAX_FILE_OCTETS: u64 = 8 << 20;
@@ -17,15 +20,16 @@ pub const MAX_FILE_OCTETS: u64 = 8 << 20;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Files {
     texts: [String; 3],
+    codes: Option<String>,
     pub(crate) digest: String,
 }
 
-/// Reads all three; reports every file that cannot be read.
+/// Reads all of them; reports every file that cannot be read.
 pub(crate) fn read(dir: &Path) -> Result<Files, CatalogErrors> {
     let mut errors = Vec::new();
     let mut context = digest::Context::new(&digest::SHA256);
-    let texts = FILES.map(|file| {
-        let text = read_one(&dir.join(file)).unwrap_or_else(|reason| {
+    let mut take = |file: &'static str, read: Result<String, String>| {
+        let text = read.unwrap_or_else(|reason| {
             errors.push(CatalogError::new(Place { file, line: 0 }, reason));
             String::new()
         });
@@ -33,7 +37,14 @@ pub(crate) fn read(dir: &Path) -> Result<Files, CatalogErrors> {
         context.update(&(text.len() as u64).to_be_bytes());
         context.update(text.as_bytes());
         text
-    });
+    };
+    let texts = FILES.map(|file| take(file, read_one(&dir.join(file))));
+    let codes = dir.join(CODES_FILE);
+    // What cannot be looked at is read, and so reported.
+    let codes = codes
+        .try_exists()
+        .unwrap_or(true)
+        .then(|| take(CODES_FILE, read_one(&codes)));
     if !errors.is_empty() {
         return Err(CatalogErrors::new(errors));
     }
@@ -45,7 +56,7 @@ pub(crate) fn read(dir: &Path) -> Result<Files, CatalogErrors> {
             let _ = write!(hex, "{octet:02x}");
             hex
         });
-    Ok(Files { texts, digest })
+    Ok(Files { texts, codes, digest })
 }
 
 fn read_one(path: &Path) -> Result<String, String> {
@@ -63,7 +74,11 @@ pub(crate) fn parse(dir: &Path, files: &Files) -> Result<Catalog, CatalogErrors>
     let tenants = shape::<raw::TenantsFile>("tenants.yaml", tenants, &mut errors);
     let links = shape::<raw::LinksFile>("links.yaml", links, &mut errors);
     let routes = shape::<raw::RoutesFile>("routes.yaml", routes, &mut errors);
-    let mut catalog = check::catalog(dir, tenants, links, routes, &mut errors);
+    let codes = files
+        .codes
+        .as_deref()
+        .and_then(|text| shape::<raw::codes::CodesFile>(CODES_FILE, text, &mut errors));
+    let mut catalog = check::catalog(dir, tenants, links, routes, codes.as_ref(), &mut errors);
     if !errors.is_empty() {
         return Err(CatalogErrors::new(errors));
     }

@@ -5,7 +5,7 @@ use std::{
     path::Path,
 };
 
-use hongyan_domain::{Carrier, LinkName, MessageClass, Msisdn, TenantId};
+use hongyan_domain::{Carrier, LinkName, MessageClass, Msisdn, TenantId, status::CodeTable};
 
 use crate::{AccessNumber, CarrierSeen, CatalogErrors, Link, MAX_SOURCE_DIGITS, Route, Tenant, load};
 
@@ -18,6 +18,8 @@ pub struct Catalog {
     /// The first digits of numbers that are with another carrier than the block's.
     pub(crate) prefixes: HashMap<String, Carrier>,
     pub(crate) ported: HashMap<Msisdn, Carrier>,
+    /// `None` where the built-in table stands alone.
+    pub(crate) codes: Option<CodeTable>,
     /// SPIFFE id to tenant.
     pub(crate) callers: HashMap<String, TenantId>,
     /// Access number to tenant and index in its list.
@@ -26,7 +28,7 @@ pub struct Catalog {
 }
 
 impl Catalog {
-    /// Reads and checks the three files of a directory.
+    /// Reads and checks the files of a directory.
     pub fn load(dir: impl AsRef<Path>) -> Result<Self, CatalogErrors> {
         let files = load::read(dir.as_ref())?;
         load::parse(dir.as_ref(), &files)
@@ -118,6 +120,11 @@ impl Catalog {
             .rev()
             .find_map(|length| self.prefixes.get(digits.get(..length)?))
             .copied()
+    }
+
+    /// What the carriers' codes mean: the built-in table, with what codes.yaml puts in its place.
+    pub fn codes(&self) -> &CodeTable {
+        self.codes.as_ref().unwrap_or_else(|| CodeTable::built_in())
     }
 
     /// What it means that a number was met on a link: it sent a text by it, or the link took a message to it. A link that

@@ -1,5 +1,6 @@
 //! The files as they are written, before anything is checked beyond their shape.
 
+pub(crate) mod codes;
 pub(crate) mod links;
 pub(crate) mod routes;
 

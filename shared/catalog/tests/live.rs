@@ -67,6 +67,30 @@ async fn a_good_change_is_followed_and_a_bad_one_refused_whole() {
 }
 
 #[tokio::test]
+async fn the_table_of_codes_comes_changes_and_goes() {
+    let dir = tempfile::tempdir().unwrap();
+    write(dir.path(), "甲");
+    let live = LiveCatalog::start(dir.path(), LOOK).unwrap();
+    let advice = || live.current().codes().receipt("MA:0001").advice.into_owned();
+    let built_in = advice();
+    let table = |text: &str| {
+        let entry = "protocol: cmpp, kind: receipt, code: 'MA:0001', status: undelivered, cause: carrier";
+        format!("codes:\n  - {{{entry}, advice: {text}}}\n")
+    };
+    let file = dir.path().join("codes.yaml");
+    fs::write(&file, table("One.")).unwrap();
+    until("the table", || advice() == "One.").await;
+    let before = live.generation();
+    fs::write(&file, "codes: [{protocol: cmpp}]\n").unwrap();
+    tokio::time::sleep(LOOK * 5).await;
+    assert_eq!((advice().as_str(), live.generation()), ("One.", before));
+    fs::write(&file, table("Two.")).unwrap();
+    until("the repair", || advice() == "Two.").await;
+    fs::remove_file(&file).unwrap();
+    until("the built-in table", || advice() == built_in).await;
+}
+
+#[tokio::test]
 async fn a_swapped_symbolic_link_is_a_change() {
     let dir = tempfile::tempdir().unwrap();
     write(&dir.path().join("v1"), "甲");

@@ -1,5 +1,6 @@
 //! From what is written to what is meant; every mistake in values and references is noted.
 
+mod codes;
 mod keywords;
 mod links;
 mod numbers;
@@ -11,7 +12,7 @@ use std::path::Path;
 
 use serde_saphyr::Spanned;
 
-use crate::{Catalog, CatalogError, Place, raw};
+use crate::{Catalog, CatalogError, Place, load::CODES_FILE, raw};
 
 /// Notes mistakes of one file.
 pub(crate) struct Notes<'a> {
@@ -53,6 +54,7 @@ pub(crate) fn catalog(
     tenants: Option<raw::TenantsFile>,
     links: Option<raw::LinksFile>,
     routes: Option<raw::RoutesFile>,
+    codes: Option<&raw::codes::CodesFile>,
     errors: &mut Vec<CatalogError>,
 ) -> Catalog {
     let mut catalog = Catalog::default();
@@ -88,5 +90,14 @@ pub(crate) fn catalog(
             },
         );
     }
+    catalog.codes = codes.map(|file| {
+        codes::check(
+            file,
+            &mut Notes {
+                file: CODES_FILE,
+                errors,
+            },
+        )
+    });
     catalog
 }
