@@ -3,6 +3,7 @@
 use std::{
     collections::BTreeMap,
     sync::{Mutex, PoisonError},
+    time::Duration,
 };
 
 use hongyan_catalog::Link;
@@ -13,7 +14,7 @@ use hongyan_proto::{
 };
 use tokio::sync::watch;
 
-use crate::{clock, events::signed, rate::Rate};
+use crate::{clock, events::signed, latency::Latency, protocol::Direction, rate::Rate};
 
 /// What a connection is doing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,15 +29,18 @@ pub enum Phase {
     Draining,
     /// The next attempt waits.
     BackingOff,
+    /// Nothing is to do, and the connection is made again when something is.
+    Idle,
 }
 
 impl Phase {
-    const ALL: [Self; 5] = [
+    const ALL: [Self; 6] = [
         Self::Connecting,
         Self::LoggingIn,
         Self::Ready,
         Self::Draining,
         Self::BackingOff,
+        Self::Idle,
     ];
 
     fn as_str(self) -> &'static str {
@@ -46,6 +50,7 @@ impl Phase {
             Self::Ready => "READY",
             Self::Draining => "DRAINING",
             Self::BackingOff => "BACKING_OFF",
+            Self::Idle => "IDLE",
         }
     }
 }
@@ -53,11 +58,35 @@ impl Phase {
 #[derive(Debug, Clone)]
 struct Line {
     phase: Phase,
+    direction: Direction,
     version: String,
     in_flight: usize,
     connects: u64,
     last_error: String,
     since_ms: u64,
+    sent: Rate,
+    latency: Latency,
+}
+
+impl Line {
+    fn new(phase: Phase) -> Self {
+        Self {
+            phase,
+            direction: Direction::Both,
+            version: String::new(),
+            in_flight: 0,
+            connects: 0,
+            last_error: String::new(),
+            since_ms: 0,
+            sent: Rate::default(),
+            latency: Latency::default(),
+        }
+    }
+
+    /// Messages can leave, now or as soon as there are some.
+    fn can_send(&self) -> bool {
+        self.direction != Direction::Receive && matches!(self.phase, Phase::Ready | Phase::Idle)
+    }
 }
 
 /// The board of one link.
@@ -86,21 +115,17 @@ impl Board {
     pub fn enter(&self, slot: u16, phase: Phase) {
         {
             let mut lines = lock(&self.lines);
-            let line = lines.entry(slot).or_insert_with(|| Line {
-                phase,
-                version: String::new(),
-                in_flight: 0,
-                connects: 0,
-                last_error: String::new(),
-                since_ms: 0,
-            });
+            let line = lines.entry(slot).or_insert_with(|| Line::new(phase));
             line.phase = phase;
             line.since_ms = clock::unix_ms();
             if phase == Phase::Connecting {
                 line.connects += 1;
                 line.in_flight = 0;
                 if line.connects > 1 {
-                    metrics::counter!("hongyan_link_reconnects_total", "link" => self.name()).increment(1);
+                    metrics::counter!(
+                        "hongyan_link_reconnects_total", "link" => self.name(), "slot" => slot.to_string()
+                    )
+                    .increment(1);
                 }
             }
         }
@@ -147,8 +172,33 @@ impl Board {
     }
 
     /// A segment was taken by the carrier.
-    pub fn sent(&self) {
-        lock(&self.sent).count(clock::unix_ms());
+    pub fn sent(&self, slot: u16) {
+        let now_ms = clock::unix_ms();
+        lock(&self.sent).count(now_ms);
+        if let Some(line) = lock(&self.lines).get_mut(&slot) {
+            line.sent.count(now_ms);
+        }
+        metrics::counter!("hongyan_link_segments_total", "link" => self.name(), "slot" => slot.to_string())
+            .increment(1);
+    }
+
+    /// The carrier answered a submit, with yes or no, after this time.
+    pub fn answered(&self, slot: u16, took: Duration) {
+        metrics::histogram!(
+            "hongyan_link_submit_response_seconds", "link" => self.name(), "slot" => slot.to_string()
+        )
+        .record(took);
+        if let Some(line) = lock(&self.lines).get_mut(&slot) {
+            line.latency.count(took, clock::unix_ms());
+        }
+    }
+
+    /// Which way messages go on a connection.
+    pub fn direction(&self, slot: u16, direction: Direction) {
+        if let Some(line) = lock(&self.lines).get_mut(&slot) {
+            line.direction = direction;
+        }
+        self.count_phases();
     }
 
     /// A receipt came.
@@ -161,11 +211,11 @@ impl Board {
         let lines = lock(&self.lines);
         lines
             .values()
-            .filter(|line| line.phase != Phase::BackingOff)
+            .filter(|line| line.direction != Direction::Receive && line.phase != Phase::BackingOff)
             .count()
     }
 
-    /// How many connections can send.
+    /// How many connections can send, now or as soon as something is to be sent.
     pub fn ready(&self) -> watch::Receiver<usize> {
         self.ready.subscribe()
     }
@@ -184,7 +234,10 @@ impl Board {
             reconnects: line.connects.saturating_sub(1),
             last_error: line.last_error.clone(),
             since_unix_ms: signed(line.since_ms),
-            ..ProtoConnection::default()
+            direction: line.direction.as_str().to_owned(),
+            response_p50_ms: told_ms(line.latency.quantile(0.5, now_ms)),
+            response_p99_ms: told_ms(line.latency.quantile(0.99, now_ms)),
+            segments_per_second: line.sent.per_second(now_ms),
         });
         ProtoLink {
             link: self.name(),
@@ -204,15 +257,20 @@ impl Board {
             let count = lines.values().filter(|line| line.phase == phase).count();
             metrics::gauge!("hongyan_link_connections", "link" => self.name(), "state" => phase.as_str())
                 .set(count as f64);
-            if phase == Phase::Ready {
-                self.ready.send_replace(count);
-            }
         }
+        let ready = lines.values().filter(|line| line.can_send()).count();
+        self.ready
+            .send_if_modified(|before| std::mem::replace(before, ready) != ready);
     }
 
     fn name(&self) -> String {
         self.link.name.as_str().to_owned()
     }
+}
+
+/// 0 for none.
+fn told_ms(took: Option<Duration>) -> f64 {
+    took.unwrap_or_default().as_secs_f64() * 1_000.0
 }
 
 fn carrier(carrier: Carrier) -> ProtoCarrier {
@@ -230,8 +288,10 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::{Board, Phase};
-    use crate::testing;
+    use crate::{protocol::Direction, testing};
 
     #[test]
     fn operators_see_each_connection_and_its_last_error() {
@@ -268,7 +328,29 @@ mod tests {
             (first.state.as_str(), first.last_error.as_str()),
             ("READY", "no answer to 2 submits within 10000 ms")
         );
+        board.answered(0, Duration::from_millis(50));
+        let state = board.state();
+        assert!((50.0..=63.0).contains(&state.connections[0].response_p99_ms));
         board.leave(0);
         assert_eq!((*ready.borrow(), board.state().connections.len()), (0, 1));
+    }
+
+    #[test]
+    fn a_connection_that_only_receives_sends_nothing_and_an_idle_one_may() {
+        let board = Board::new(&testing::link("127.0.0.1:7890".parse().unwrap()));
+        let ready = board.ready();
+        board.enter(1_000, Phase::LoggingIn);
+        board.direction(1_000, Direction::Receive);
+        board.logged_in(1_000, "SGIP 1.2");
+        assert_eq!((*ready.borrow(), board.held()), (0, 0));
+        board.enter(0, Phase::Idle);
+        assert_eq!(*ready.borrow(), 1);
+        let state = board.state();
+        let shown: Vec<_> = state
+            .connections
+            .iter()
+            .map(|connection| (connection.state.as_str(), connection.direction.as_str()))
+            .collect();
+        assert_eq!(shown, [("IDLE", "BOTH"), ("READY", "RECEIVE")]);
     }
 }

@@ -3,25 +3,22 @@
 use std::{io, time::Duration};
 
 use bytes::BytesMut;
-use hongyan_carrier_wire::cmpp::{
-    Version,
-    auth::{Secret, Timestamp},
-    session::{
-        Actions, CloseReason, SessionLimits, SettingsError,
-        client::{ClientSession, ClientSettings, Event, IsmgCheck, Up},
-    },
-};
-use hongyan_carrier_wire::field::FixedStr;
-use hongyan_config::SecretFile;
-use rand::Rng;
+use hongyan_carrier_wire::session::CloseReason;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
-    net::TcpStream,
     time::{Instant, sleep_until, timeout},
 };
 use tokio_util::sync::CancellationToken;
 
-use crate::{board::Phase, clock, line::Line, link::LinkShared, signal::Listener};
+use crate::{
+    board::Phase,
+    clock,
+    line::Line,
+    link::LinkShared,
+    protocol::{self, CannotOpen, Conversation, News},
+    signal::Listener,
+    transport::{self, Stream},
+};
 
 /// A carrier that takes none of our octets for so long is gone.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(10);
@@ -47,15 +44,17 @@ pub enum Why {
     /// No TCP connection in time.
     #[error("cannot connect in time")]
     ConnectTimeout,
-    /// The secret cannot be read.
+    /// There is nothing to say: the link's declaration or its files are wrong.
     #[error("{0}")]
-    Secret(hongyan_config::SecretFileError),
-    /// The link's declaration makes no session.
-    #[error("{0}")]
-    Settings(SettingsError),
-    /// `account` does not fit.
-    #[error("account is too long")]
-    SpId,
+    CannotOpen(#[from] CannotOpen),
+    /// The carrier does not let us in.
+    #[error("the login was refused: {raw_code}; {advice}")]
+    LoginRefused {
+        /// Protocol and code.
+        raw_code: String,
+        /// One sentence for the operators.
+        advice: String,
+    },
     /// The session ended.
     #[error("{0}")]
     Session(CloseReason),
@@ -74,11 +73,13 @@ pub enum Why {
 }
 
 /// Connects, logs in, and works until the connection ends. It is closed when this returns; what it leaves is in the line.
+///
+/// `version` is the version octet to ask for where the carrier has refused a higher one.
 pub async fn run(
     link: &LinkShared,
     traffic: &mut Line,
     slot: u16,
-    version: Version,
+    version: Option<u8>,
     lost: &CancellationToken,
     shutdown: &CancellationToken,
 ) -> Ended {
@@ -87,31 +88,38 @@ pub async fn run(
         why,
     };
     link.board.enter(slot, Phase::Connecting);
-    let session = match session(link, version) {
-        Ok(session) => session,
-        Err(why) => return failed(why),
+    let talk = match protocol::open(link, slot, version) {
+        Ok(talk) => talk,
+        Err(why) => return failed(why.into()),
     };
-    let address = (link.link.host.as_str(), link.link.port);
     let stream = tokio::select! {
         () = lost.cancelled() => return failed(Why::SlotLost),
         () = shutdown.cancelled() => return failed(Why::ToldToEnd),
-        connected = timeout(link.tuning.connect_timeout, TcpStream::connect(address)) => match connected {
-            Ok(Ok(stream)) => stream,
-            Ok(Err(error)) => return failed(Why::Connect(error)),
-            Err(_) => return failed(Why::ConnectTimeout),
+        connected = transport::connect(link) => match connected {
+            Ok(stream) => stream,
+            Err(why) => return failed(why),
         },
     };
-    // Without it a small PDU waits for the peer's delayed acknowledgement.
-    if let Err(error) = stream.set_nodelay(true) {
-        return failed(Why::Connect(error));
-    }
+    serve(link, traffic, slot, talk, stream, lost, shutdown).await
+}
+
+/// Works on a connection that stands, whoever opened it, until it ends.
+pub async fn serve(
+    link: &LinkShared,
+    traffic: &mut Line,
+    slot: u16,
+    talk: Box<dyn Conversation>,
+    stream: Box<dyn Stream>,
+    lost: &CancellationToken,
+    shutdown: &CancellationToken,
+) -> Ended {
     link.board.enter(slot, Phase::LoggingIn);
+    link.board.direction(slot, talk.direction());
     let mut connection = Connection {
         link,
         traffic,
         slot,
-        session,
-        actions: Actions::default(),
+        talk,
         stream,
         buffer: BytesMut::with_capacity(READ_BUFFER),
         began: Instant::now(),
@@ -119,48 +127,19 @@ pub async fn run(
         was_ready: false,
     };
     let why = connection.work(lost, shutdown).await;
-    connection.give_up();
+    connection.give_up().await;
     Ended {
         was_ready: connection.was_ready,
         why,
     }
 }
 
-fn session(link: &LinkShared, version: Version) -> Result<ClientSession, Why> {
-    let secret = SecretFile::new(&link.link.secret_file)
-        .read()
-        .map_err(Why::Secret)?;
-    let settings = ClientSettings {
-        source_addr: FixedStr::new(&link.link.account).map_err(|_| Why::SpId)?,
-        secret: Secret::new(secret),
-        version,
-        ismg_check: if link.tuning.require_gateway_proof {
-            IsmgCheck::Required
-        } else {
-            IsmgCheck::TolerateMissing
-        },
-        limits: SessionLimits {
-            window: usize::from(link.link.window),
-            idle_ms: millis(link.link.keep_alive.idle),
-            response_timeout_ms: millis(link.link.response_timeout),
-            active_test_timeout_ms: millis(link.link.keep_alive.timeout),
-            active_test_attempts: u32::from(link.link.keep_alive.attempts),
-            drain_timeout_ms: millis(link.tuning.drain),
-            ..SessionLimits::default()
-        },
-        // Some gateways remember the numbers of an earlier connection.
-        first_sequence: rand::rng().random(),
-    };
-    ClientSession::new(settings).map_err(Why::Settings)
-}
-
 struct Connection<'a> {
     link: &'a LinkShared,
     traffic: &'a mut Line,
     slot: u16,
-    session: ClientSession,
-    actions: Actions<Up>,
-    stream: TcpStream,
+    talk: Box<dyn Conversation>,
+    stream: Box<dyn Stream>,
     buffer: BytesMut,
     began: Instant,
     news: Listener,
@@ -179,35 +158,37 @@ enum Woken {
 
 impl Connection<'_> {
     async fn work(&mut self, lost: &CancellationToken, shutdown: &CancellationToken) -> Why {
-        let timestamp = Timestamp::of_unix_ms(clock::unix_ms());
-        self.on(Event::Connected { timestamp });
+        let now_ms = self.now_ms();
+        self.talk.connected(clock::unix_ms(), now_ms);
         let mut told_to_end = false;
         loop {
             self.tell_line();
             let now_ms = self.now_ms();
-            self.traffic.fill(&mut self.session, &mut self.actions, now_ms);
+            self.traffic.fill(self.talk.as_mut(), now_ms);
             if let Some(why) = self.flush().await {
                 return why;
             }
-            if let Some(reason) = self.actions.close {
-                return Why::Session(reason);
+            if let Some(reason) = self.talk.close_reason() {
+                return self.closed(reason);
             }
             if self.traffic.is_deaf() {
                 return Why::Deaf;
             }
-            if !self.actions.up.is_empty() {
+            if self.talk.has_news() {
                 continue;
             }
             match self.wait(lost, shutdown, told_to_end).await {
-                Woken::Read(Ok(0) | Err(_)) => self.on(Event::Disconnected),
+                Woken::Read(Ok(0) | Err(_)) => self.disconnected(),
                 Woken::Read(Ok(_)) => {
                     let now_ms = self.now_ms();
-                    self.session
-                        .on(Event::Received(&mut self.buffer), now_ms, &mut self.actions);
+                    self.talk.received(&mut self.buffer, now_ms);
                 }
                 Woken::Recorded(answer) => self.recorded(answer),
                 Woken::News => {}
-                Woken::Time => self.on(Event::Tick),
+                Woken::Time => {
+                    let now_ms = self.now_ms();
+                    self.talk.tick(now_ms);
+                }
                 Woken::SlotLost => return Why::SlotLost,
                 Woken::Shutdown => {
                     told_to_end = true;
@@ -215,7 +196,8 @@ impl Connection<'_> {
                         self.link.board.enter(self.slot, Phase::Draining);
                     }
                     self.traffic.stop_sending();
-                    self.on(Event::Terminate);
+                    let now_ms = self.now_ms();
+                    self.talk.end(now_ms);
                 }
             }
             // Whatever else has been stored meanwhile is answered in the same write.
@@ -233,10 +215,10 @@ impl Connection<'_> {
     ) -> Woken {
         let now_ms = self.now_ms();
         let of_session = self
-            .actions
-            .deadline_ms
+            .talk
+            .deadline_ms()
             .map(|deadline| Duration::from_millis(deadline.saturating_sub(now_ms)));
-        let of_line = self.traffic.wake_in(now_ms, self.session.free_slots());
+        let of_line = self.traffic.wake_in(now_ms, self.talk.free_slots());
         let wait = [of_session, of_line, Some(IDLE_LOOK)].into_iter().flatten().min();
         let until = Instant::now() + wait.unwrap_or(IDLE_LOOK);
         if self.buffer.capacity() - self.buffer.len() < READ_BUFFER / 4 {
@@ -255,55 +237,48 @@ impl Connection<'_> {
     fn recorded(&mut self, answer: Option<(u64, crate::recorder::Recorded)>) {
         let now_ms = self.now_ms();
         match answer {
-            Some(answer) => self
-                .traffic
-                .recorded(answer, Some((&mut self.session, &mut self.actions, now_ms))),
+            Some(answer) => self.traffic.recorded(answer, Some((self.talk.as_mut(), now_ms))),
             // Nothing can be stored any more: the process ends.
-            None => self.on(Event::Disconnected),
+            None => self.talk.disconnected(now_ms),
         }
     }
 
-    /// Hands the line what the session has to say.
+    /// Hands the line what the conversation has to say.
     fn tell_line(&mut self) {
         let now_ms = self.now_ms();
-        for up in std::mem::take(&mut self.actions.up) {
-            match up {
-                Up::LoggedIn {
-                    version,
-                    gateway_proved,
-                    ..
-                } => {
+        while let Some(news) = self.talk.news() {
+            match news {
+                News::Opened(opened) => {
                     self.was_ready = true;
-                    let name = version_name(version);
                     tracing::info!(
                         link = self.link.name(),
                         slot = self.slot,
-                        version = name,
-                        gateway_proved,
+                        version = opened.version,
+                        is_proved = opened.is_proved,
                         "logged in"
                     );
-                    self.link.board.logged_in(self.slot, name);
+                    self.link.board.logged_in(self.slot, &opened.version);
                     self.link.desk.news.ring();
                 }
-                Up::SubmitOutcome {
+                News::Outcome {
                     token,
                     sequence,
                     outcome,
-                    late,
-                } => self
-                    .traffic
-                    .submit_outcome(token, sequence, outcome, late, now_ms),
-                Up::Deliver { sequence, deliver } => {
+                    is_late,
+                } => {
                     self.traffic
-                        .deliver(sequence, &deliver, &mut self.session, &mut self.actions, now_ms);
+                        .submit_outcome(token, sequence, outcome, is_late, now_ms);
                 }
-                Up::Oddity(oddity) => {
+                News::Delivered(delivered) => {
+                    self.traffic.deliver(delivered, self.talk.as_mut(), now_ms);
+                }
+                News::Oddity(what) => {
                     metrics::counter!("hongyan_link_oddities_total", "link" => self.link.name().to_owned())
                         .increment(1);
                     tracing::debug!(
                         link = self.link.name(),
                         slot = self.slot,
-                        ?oddity,
+                        what,
                         "the carrier sent something odd"
                     );
                 }
@@ -313,16 +288,21 @@ impl Connection<'_> {
 
     /// Sends what there is in one write.
     async fn flush(&mut self) -> Option<Why> {
-        if self.actions.send.is_empty() {
+        let octets = self.talk.octets();
+        if octets.is_empty() {
             return None;
         }
-        let written = timeout(WRITE_TIMEOUT, self.stream.write_all(&self.actions.send)).await;
-        self.actions.send.clear();
+        let written = timeout(WRITE_TIMEOUT, async {
+            self.stream.write_all(octets).await?;
+            self.stream.flush().await
+        })
+        .await;
+        octets.clear();
         match written {
             Ok(Ok(())) => None,
             Ok(Err(_)) => {
                 // What the peer said last may explain it, and is read first; then its end is seen.
-                self.on(Event::Disconnected);
+                self.disconnected();
                 None
             }
             Err(_) => Some(Why::Stuck),
@@ -330,31 +310,39 @@ impl Connection<'_> {
     }
 
     /// The connection is over: everything that is open is told to the line as uncertain.
-    fn give_up(&mut self) {
+    async fn give_up(&mut self) {
         // Answers that have arrived already are answers still.
-        if self.stream.try_read_buf(&mut self.buffer).is_ok() {
+        let arrived = timeout(Duration::ZERO, self.stream.read_buf(&mut self.buffer)).await;
+        if matches!(arrived, Ok(Ok(_))) {
             let now_ms = self.now_ms();
-            self.session
-                .on(Event::Received(&mut self.buffer), now_ms, &mut self.actions);
+            self.talk.received(&mut self.buffer, now_ms);
         }
-        self.on(Event::Disconnected);
+        self.disconnected();
         self.tell_line();
     }
 
-    fn on(&mut self, event: Event<'_>) {
+    fn disconnected(&mut self) {
         let now_ms = self.now_ms();
-        self.session.on(event, now_ms, &mut self.actions);
+        self.talk.disconnected(now_ms);
+    }
+
+    /// A refused login is told in the words of the table of codes.
+    fn closed(&self, reason: CloseReason) -> Why {
+        let CloseReason::LoginRefused { status } = reason else {
+            return Why::Session(reason);
+        };
+        let refusal = self
+            .link
+            .codes
+            .with(|codes| codes.login(self.talk.codes(), status));
+        refusal.map_or(Why::Session(reason), |refusal| Why::LoginRefused {
+            raw_code: refusal.raw_code,
+            advice: refusal.advice.into_owned(),
+        })
     }
 
     fn now_ms(&self) -> u64 {
         millis(self.began.elapsed())
-    }
-}
-
-fn version_name(version: Version) -> &'static str {
-    match version {
-        Version::V2 => "CMPP 2.0",
-        Version::V3 => "CMPP 3.0",
     }
 }
 

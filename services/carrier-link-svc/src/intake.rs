@@ -210,7 +210,7 @@ impl Intake {
     ) {
         // Parts that follow others must have their reference, or the phone cannot join them.
         let reference = intent.reference.unwrap_or_else(|| self.link.next_reference());
-        let parts = match outbound.parts(reference) {
+        let parts = match outbound.parts(reference, self.link.link.text) {
             Ok(parts) => parts,
             Err(why) => {
                 self.link.desk.let_go(&place);
@@ -233,7 +233,6 @@ impl Intake {
             reference,
             segment: 1,
             attempt: intent.attempt,
-            reserved: None,
             throttled: 0,
             reserved: None,
             subject,

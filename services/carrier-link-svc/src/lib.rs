@@ -26,9 +26,11 @@
 //!
 //! [`runner`] starts what one link needs. [`intake`] takes messages off the queues onto the [`desk`]; a [`mod@line`] takes them
 //! from there to its [`connection`]; the [`recorder`] gets its steps done in the [`store`], many in one write. Decisions
-//! that need no IO are apart: [`policy`], [`lanes`], [`slowdown`], [`outbound`], [`submit_pdu`], [`inbound`].
+//! that need no IO are apart: [`policy`], [`lanes`], [`slowdown`], [`outbound`], [`inbound`]. What is spoken on a connection
+//! stands behind one face in [`protocol`].
 pub mod board;
 pub mod clock;
+pub mod codes;
 pub mod connection;
 pub mod desk;
 pub mod doubt;
@@ -36,12 +38,14 @@ pub mod events;
 pub mod inbound;
 pub mod intake;
 pub mod lanes;
+pub mod latency;
 pub mod line;
 pub mod link;
 pub mod links;
 pub mod outbound;
 pub mod pace;
 pub mod policy;
+pub mod protocol;
 pub mod rate;
 pub mod recorder;
 pub mod rpc;
@@ -51,13 +55,13 @@ pub mod signal;
 pub mod slot;
 pub mod slowdown;
 pub mod store;
-pub mod submit_pdu;
 #[cfg(test)]
 #[path = "../../../shared/queue/tests/support/mod.rs"]
 mod support;
 pub mod sweeper;
 #[cfg(test)]
 mod testing;
+pub mod transport;
 pub mod uplink;
 pub mod work;
 
@@ -97,6 +101,7 @@ pub async fn build(settings: Settings, ctx: Context) -> Result<Service, BuildErr
         consumer: Consumer::unique("link"),
         keyring,
         actor: ctx.credentials.id().to_string(),
+        codes: codes::Codes::of(&catalog),
         tuning: settings.tuning,
     };
     let directory = links::Directory::default();

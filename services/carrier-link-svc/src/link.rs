@@ -2,7 +2,7 @@
 
 use std::sync::{
     Arc,
-    atomic::{AtomicU8, Ordering},
+    atomic::{AtomicU16, Ordering},
 };
 
 use hongyan_catalog::Link;
@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     board::Board,
+    codes::Codes,
     desk::Desk,
     events::Teller,
     pace::{HORIZON_MS, Pace},
@@ -32,6 +33,8 @@ pub struct Common {
     pub keyring: LiveKeyring,
     /// This service's SPIFFE id.
     pub actor: String,
+    /// What the carriers' codes mean.
+    pub codes: Codes,
     /// How links are worked.
     pub tuning: Tuning,
 }
@@ -39,7 +42,7 @@ pub struct Common {
 /// The shared state of one link.
 pub struct LinkShared {
     /// As declared.
-    pub link: Link,
+    pub link: Arc<Link>,
     /// Its store.
     pub store: Store,
     /// Messages on their way to a connection.
@@ -50,13 +53,15 @@ pub struct LinkShared {
     pub teller: Teller,
     /// The keys in force.
     pub keyring: LiveKeyring,
+    /// What the carriers' codes mean.
+    pub codes: Codes,
     /// How it is worked.
     pub tuning: Tuning,
     /// What its connections do.
     pub board: Board,
     /// Cancelled when even what has to be done is given up.
     pub hard_stop: CancellationToken,
-    references: AtomicU8,
+    references: AtomicU16,
 }
 
 impl LinkShared {
@@ -72,18 +77,19 @@ impl LinkShared {
                 actor: common.actor.clone(),
             },
             keyring: common.keyring.clone(),
+            codes: common.codes.clone(),
             tuning: common.tuning.clone(),
             board: Board::new(link),
             hard_stop: CancellationToken::new(),
-            references: AtomicU8::new(rand::rng().random()),
-            link: link.clone(),
+            references: AtomicU16::new(rand::rng().random()),
+            link: Arc::new(link.clone()),
             store,
         })
     }
 
     /// The reference for the parts of the next long message: counts on from a random start, so that a recipient's
     /// messages have different ones however many processes send them.
-    pub fn next_reference(&self) -> u8 {
+    pub fn next_reference(&self) -> u16 {
         self.references.fetch_add(1, Ordering::Relaxed)
     }
 
@@ -99,7 +105,8 @@ impl LinkShared {
     /// When to look whether a receipt settles a doubt: not before every answer that can come has come, and every submit of
     /// a dead process is in doubt itself.
     pub fn doubt_look_ms(&self, now_ms: u64) -> u64 {
-        let wait = self.link.response_timeout + self.tuning.lease + self.tuning.doubt_wait;
+        let answer = self.link.response_timeout * u32::from(self.link.submit_attempts);
+        let wait = answer + self.tuning.lease + self.tuning.doubt_wait;
         let wait_ms = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);
         now_ms.saturating_add(wait_ms)
     }

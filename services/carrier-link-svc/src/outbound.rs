@@ -1,10 +1,10 @@
 //! A message as it comes off a send queue, opened and checked. Pure.
 
 use hongyan_carrier_wire::{
-    concat::{Part, Reference, SplitError, split},
+    concat::{Part, Place, Reference, Segmenting, Signature, SplitError},
     text::Coding,
 };
-use hongyan_catalog::Link;
+use hongyan_catalog::{ConcatReference, Link, SignaturePlace, TextRules};
 use hongyan_domain::{MessageClass, MessageId, Msisdn};
 use hongyan_proto::{carrier::v1::OutboundMessage, common::v1::MessageClass as ProtoClass};
 use prost::Message as _;
@@ -117,20 +117,29 @@ impl Outbound {
         })
     }
 
-    /// The parts, numbered under this reference where there are several. Always UCS-2: the carriers count characters
-    /// alike in it, whatever the text.
-    pub fn parts(&self, reference: u8) -> Result<Vec<Part>, Unsendable> {
-        let parts = split(
-            &self.text,
-            Coding::Ucs2,
-            Reference::Bits8(reference),
-            MAX_SEGMENTS,
-        )
-        .map_err(|error| match error {
-            SplitError::TooLong { .. } => Unsendable::TooLong,
+    /// The parts, numbered under this reference where there are several; of a reference of one octet the lower one counts.
+    /// Always UCS-2: the carriers count characters alike in it, whatever the text.
+    pub fn parts(&self, reference: u16, rules: TextRules) -> Result<Vec<Part>, Unsendable> {
+        let reference = match rules.reference {
+            ConcatReference::Bits8 => Reference::Bits8(reference.to_be_bytes()[1]),
+            ConcatReference::Bits16 => Reference::Bits16(reference),
+        };
+        let cut = Segmenting {
+            signature: rules.carrier_signature.map(|signature| Signature {
+                place: match signature.place {
+                    SignaturePlace::Front => Place::First,
+                    SignaturePlace::End => Place::Last,
+                },
+                characters: signature.characters,
+            }),
+            ..Segmenting::new(Coding::Ucs2, reference, MAX_SEGMENTS)
+        };
+        let parts = cut.split(&self.text).map_err(|error| match error {
+            SplitError::TooLong { .. } | SplitError::Signature { .. } => Unsendable::TooLong,
             SplitError::Unwritable(_) => Unsendable::Unwritable,
         })?;
-        if parts.len() != self.segments as usize {
+        // Where the link cuts by rules of its own, the count may be another one than was promised.
+        if rules == TextRules::default() && parts.len() != self.segments as usize {
             return Err(Unsendable::Segments);
         }
         Ok(parts)
@@ -139,6 +148,7 @@ impl Outbound {
 
 #[cfg(test)]
 mod tests {
+    use hongyan_catalog::{CarrierSignature, ConcatReference, SignaturePlace, TextRules};
     use hongyan_proto::{carrier::v1::OutboundMessage, common::v1::MessageClass as ProtoClass};
     use prost::Message as _;
 
@@ -170,7 +180,9 @@ mod tests {
         let wrong = |change: fn(&mut OutboundMessage)| {
             let mut message = message();
             change(&mut message);
-            read(&message).and_then(|outbound| outbound.parts(1)).unwrap_err()
+            read(&message)
+                .and_then(|outbound| outbound.parts(1, TextRules::default()))
+                .unwrap_err()
         };
         assert_eq!(wrong(|m| m.phone = "12345".into()), Unsendable::Phone);
         assert_eq!(wrong(|m| m.class = 0), Unsendable::Class);
@@ -222,8 +234,46 @@ mod tests {
                 ..message()
             };
             assert_eq!(
-                read(&message).unwrap().parts(9).unwrap().len(),
+                read(&message)
+                    .unwrap()
+                    .parts(9, TextRules::default())
+                    .unwrap()
+                    .len(),
                 usize::from(segments)
+            );
+        }
+    }
+
+    #[test]
+    fn a_link_may_cut_by_rules_of_its_own() {
+        let outbound = |units: usize| {
+            read(&OutboundMessage {
+                text: "信".repeat(units),
+                segments: 1,
+                ..message()
+            })
+            .unwrap()
+        };
+        let wide = TextRules {
+            reference: ConcatReference::Bits16,
+            carrier_signature: None,
+        };
+        let header = |units, rules| {
+            let parts = outbound(units).parts(0x1234, rules).unwrap();
+            (parts.len(), parts[0].content.as_slice()[..7].to_vec())
+        };
+        // 66 characters a part instead of 67.
+        assert_eq!(header(133, wide), (3, vec![0x06, 0x08, 0x04, 0x12, 0x34, 3, 1]));
+        for place in [SignaturePlace::Front, SignaturePlace::End] {
+            let signed = TextRules {
+                reference: ConcatReference::Bits8,
+                carrier_signature: Some(CarrierSignature { place, characters: 6 }),
+            };
+            assert_eq!(outbound(64).parts(1, signed).unwrap().len(), 1);
+            assert_eq!(
+                outbound(65).parts(1, signed).unwrap().len(),
+                2,
+                "no room for the signature"
             );
         }
     }

@@ -10,6 +10,12 @@ pub fn sends_again(class: MessageClass, attempt: u32, max_attempts: u32) -> bool
     class != MessageClass::Otp && attempt < max_attempts
 }
 
+/// When a submit gets no answer in time: may the same octets leave again on the same connection, under the same number, so
+/// that a carrier that has them can tell? Never a one-time code.
+pub fn repeats(class: MessageClass) -> bool {
+    class != MessageClass::Otp
+}
+
 /// How many slots of a window are kept for one-time codes and replies: notices and bulk messages leave one free, so that
 /// a one-time code never waits for the answer to one of them. A window of one has none to spare.
 pub fn reserve(class: MessageClass, window: usize) -> usize {
@@ -40,7 +46,7 @@ pub struct Intent {
     /// Attempts at it, from 1.
     pub attempt: u32,
     /// The reference in the headers of the parts, where any part was about to leave.
-    pub reference: Option<u8>,
+    pub reference: Option<u16>,
 }
 
 /// How to go on with a message that another process, or an earlier life of this one, has begun.
@@ -77,11 +83,12 @@ impl Intent {
 mod tests {
     use hongyan_domain::MessageClass::{self, Bulk, Notice, Otp, Reply};
 
-    use super::{Intent, Resume, lookahead, reserve, sends_again};
+    use super::{Intent, Resume, lookahead, repeats, reserve, sends_again};
 
     #[test]
     fn only_a_one_time_code_is_never_sent_again() {
         assert!(!sends_again(Otp, 1, 3));
+        assert_eq!(MessageClass::ALL.map(repeats), [false, true, true, true]);
         for class in [Reply, Notice, Bulk] {
             assert!(sends_again(class, 1, 3) && sends_again(class, 2, 3));
             assert!(!sends_again(class, 3, 3), "attempts are bounded");

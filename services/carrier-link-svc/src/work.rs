@@ -26,13 +26,11 @@ pub struct Work {
     /// Its parts.
     pub parts: Vec<Part>,
     /// The reference in their headers.
-    pub reference: u8,
+    pub reference: u16,
     /// The segment that is to be sent next, from 1.
     pub segment: u8,
     /// Attempts at it, this one included.
     pub attempt: u32,
-    /// The id that this attempt has, where the connection gives it and not the carrier.
-    pub reserved: Option<String>,
     /// How often the carrier asked to slow down instead of taking it.
     pub throttled: u32,
     /// The id under which the segment leaves, in a protocol in which we give it: kept for every attempt at the segment.

@@ -1,51 +1,32 @@
-//! Receipts and uplinks: stored first, answered then. An answer of 0 means that it is durable.
+//! Receipts and uplinks: stored first, answered then. [`Verdict::Taken`] means that it is durable.
 
-use hongyan_carrier_wire::cmpp::{
-    MsgId,
-    pdu::Deliver,
-    session::{
-        Actions,
-        client::{ClientSession, Event, Up},
-    },
-};
 use hongyan_telemetry::{TraceContext, context, names};
 use tracing::Span;
 
-use super::{Delivery, Line, Pending};
+use super::{Delivery, Line, Pending, span_name};
 use crate::{
     clock,
     inbound::{self, Inbound},
+    protocol::{Conversation, Delivered, Verdict},
     recorder::Recorded,
     store::{Job, PartReply, ReceiptReply, Reply, Store},
     uplink::{self, Arrival, Unassembled},
 };
 
-/// Results of a `DELIVER_RESP`.
-const TAKEN: u32 = 0;
-const STRUCTURE: u32 = 1;
-const SLOW_DOWN: u32 = 8;
-const OTHER: u32 = 9;
-
-type Connected<'a> = Option<(&'a mut ClientSession, &'a mut Actions<Up>, u64)>;
+type Connected<'a> = Option<(&'a mut dyn Conversation, u64)>;
 
 impl Line {
     /// The carrier delivers something.
-    pub fn deliver(
-        &mut self,
-        sequence: u32,
-        deliver: &Deliver,
-        session: &mut ClientSession,
-        actions: &mut Actions<Up>,
-        now_ms: u64,
-    ) {
+    pub fn deliver(&mut self, delivered: Delivered, talk: &mut dyn Conversation, now_ms: u64) {
         self.heard();
         let span = tracing::info_span!(
             parent: None,
-            "cmpp deliver",
+            "deliver",
+            otel.name = span_name(talk, "deliver"),
             otel.kind = names::kind::CONSUMER,
             { names::LINK } = self.link.name(),
             { names::SLOT } = self.slot,
-            { names::SEQUENCE } = sequence,
+            { names::SEQUENCE } = delivered.sequence,
             { names::CARRIER_MESSAGE_ID } = tracing::field::Empty,
             { names::MESSAGE_ID } = tracing::field::Empty,
             { names::SEGMENT } = tracing::field::Empty,
@@ -53,36 +34,36 @@ impl Line {
             { names::OUTCOME } = tracing::field::Empty,
         );
         let mut delivery = Delivery {
-            sequence,
-            msg_id: deliver.msg_id,
+            key: delivered.key,
             span,
             parts: None,
         };
-        match self.job_of(deliver, &mut delivery) {
+        match self.job_of(delivered, &mut delivery) {
             Ok(job) => self.order(
                 job,
                 Pending::Deliver(Box::new(delivery)),
                 Some(self.link.tuning.answer_within),
             ),
-            Err(result) => Self::respond(&delivery, result, Some((session, actions, now_ms))),
+            Err(verdict) => Self::respond(&delivery, verdict, Some((talk, now_ms))),
         }
     }
 
-    /// What is to be stored; `Err` holds the result by which the delivery is refused.
-    fn job_of(&self, deliver: &Deliver, delivery: &mut Delivery) -> Result<Job, u32> {
+    /// What is to be stored; `Err` holds the verdict by which the delivery is refused.
+    fn job_of(&self, delivered: Delivered, delivery: &mut Delivery) -> Result<Job, Verdict> {
+        let Delivered { id, inbound, .. } = delivered;
         let keyring = self.link.keyring.current();
         let partitions = self.link.store.partitions();
         let now_ms = clock::unix_ms();
         let arrival = |person: &inbound::Person, span: &Span| Arrival {
             link: &self.link.link.name,
             partition: person.partition(partitions),
-            carrier_message_id: (deliver.msg_id != MsgId(0)).then(|| deliver.msg_id.to_string()),
+            carrier_message_id: id.clone(),
             trace: TraceContext::of(span),
             now_ms,
         };
-        match inbound::read(deliver) {
+        match inbound {
             Inbound::Receipt(receipt) => {
-                let carrier_message_id = receipt.carrier_message_id.to_string();
+                let carrier_message_id = receipt.carrier_message_id;
                 delivery
                     .span
                     .record(names::CARRIER_MESSAGE_ID, carrier_message_id.as_str());
@@ -124,18 +105,14 @@ impl Line {
             }
             Inbound::Malformed => {
                 self.count("hongyan_link_receipts_total", "malformed");
-                Err(STRUCTURE)
+                Err(Verdict::Structure)
             }
+            Inbound::Ignored => Err(Verdict::Taken),
         }
     }
 
     /// The store has answered about a delivery.
-    pub(super) fn deliver_recorded(
-        &mut self,
-        delivery: Delivery,
-        recorded: Recorded,
-        session: Connected<'_>,
-    ) {
+    pub(super) fn deliver_recorded(&mut self, delivery: Delivery, recorded: Recorded, talk: Connected<'_>) {
         let result = match recorded {
             Recorded::Reply(Reply::Receipt(reply)) => self.receipt_recorded(&delivery, reply),
             Recorded::Reply(Reply::Part(PartReply::Complete(collected))) => {
@@ -154,42 +131,42 @@ impl Line {
                     }
                     Err(error) => {
                         tracing::error!(link = self.link.name(), %error, "a long uplink cannot be told");
-                        OTHER
+                        Verdict::Other
                     }
                 }
             }
             Recorded::Reply(Reply::Part(PartReply::Waiting)) => {
                 self.count("hongyan_link_uplinks_total", "part");
-                TAKEN
+                Verdict::Taken
             }
             Recorded::Reply(Reply::Part(PartReply::Full)) => {
                 self.count("hongyan_link_uplinks_total", "refused");
-                SLOW_DOWN
+                Verdict::SlowDown
             }
             Recorded::Reply(Reply::Done) => {
                 self.count("hongyan_link_uplinks_total", "taken");
-                TAKEN
+                Verdict::Taken
             }
             Recorded::Reply(Reply::Before | Reply::Part(PartReply::Seen)) => {
                 self.count("hongyan_link_uplinks_total", "duplicate");
-                TAKEN
+                Verdict::Taken
             }
             Recorded::Reply(Reply::GoOn | Reply::Lost | Reply::Outdated)
             | Recorded::Refused(_)
             | Recorded::GaveUp => {
                 self.count("hongyan_link_deliveries_unstored_total", "unstored");
-                OTHER
+                Verdict::Other
             }
         };
-        Self::respond(&delivery, result, session);
+        Self::respond(&delivery, result, talk);
     }
 
-    fn receipt_recorded(&self, delivery: &Delivery, reply: ReceiptReply) -> u32 {
+    fn receipt_recorded(&self, delivery: &Delivery, reply: ReceiptReply) -> Verdict {
         let (outcome, result) = match &reply {
-            ReceiptReply::Matched { .. } => ("matched", TAKEN),
-            ReceiptReply::Duplicate => ("duplicate", TAKEN),
-            ReceiptReply::Parked => ("parked", TAKEN),
-            ReceiptReply::Full => ("refused", OTHER),
+            ReceiptReply::Matched { .. } => ("matched", Verdict::Taken),
+            ReceiptReply::Duplicate => ("duplicate", Verdict::Taken),
+            ReceiptReply::Parked => ("parked", Verdict::Taken),
+            ReceiptReply::Full => ("refused", Verdict::Other),
         };
         self.count("hongyan_link_receipts_total", outcome);
         delivery.span.record(names::OUTCOME, outcome);
@@ -208,17 +185,12 @@ impl Line {
     }
 
     /// Answers the carrier, where the connection still stands; else it will deliver again.
-    fn respond(delivery: &Delivery, result: u32, session: Connected<'_>) {
-        if result != TAKEN {
+    fn respond(delivery: &Delivery, verdict: Verdict, talk: Connected<'_>) {
+        if verdict != Verdict::Taken {
             delivery.span.record(names::OUTCOME, "refused");
         }
-        if let Some((session, actions, now_ms)) = session {
-            let answer = Event::DeliverAnswered {
-                sequence: delivery.sequence,
-                msg_id: delivery.msg_id,
-                result,
-            };
-            session.on(answer, now_ms, actions);
+        if let Some((talk, now_ms)) = talk {
+            talk.answer(delivery.key, verdict, now_ms);
         }
     }
 
@@ -227,9 +199,9 @@ impl Line {
     }
 }
 
-fn cannot_seal(error: hongyan_envelope::SealError) -> u32 {
+fn cannot_seal(error: hongyan_envelope::SealError) -> Verdict {
     tracing::error!(%error, "an uplink could not be sealed");
-    OTHER
+    Verdict::Other
 }
 
 /// The same for the same receipt: FNV-1a of what it says.

@@ -15,13 +15,6 @@ use std::{
     time::Duration,
 };
 
-use hongyan_carrier_wire::cmpp::{
-    MsgId,
-    session::{
-        Actions,
-        client::{ClientSession, Event, Up},
-    },
-};
 use hongyan_domain::MessageClass;
 use hongyan_telemetry::{TraceContext, names};
 use tokio::{sync::mpsc::UnboundedReceiver, time::Instant};
@@ -31,11 +24,11 @@ use crate::{
     clock,
     lanes::Lanes,
     link::LinkShared,
-    policy::{lookahead, reserve},
+    policy::{lookahead, repeats, reserve},
+    protocol::{Conversation, Direction, Segment},
     recorder::{Order, Recorded, Recorder},
     slowdown::Pause,
     store::{Job, Place, Reply},
-    submit_pdu,
     work::Work,
 };
 
@@ -106,10 +99,10 @@ enum Pending {
     Deliver(Box<Delivery>),
 }
 
-/// A `DELIVER` without answer.
+/// A delivery without answer.
 struct Delivery {
-    sequence: u32,
-    msg_id: MsgId,
+    /// To answer by.
+    key: u64,
     span: Span,
     /// For a part: what is needed to put the text together.
     parts: Option<String>,
@@ -184,20 +177,21 @@ impl Line {
     }
 
     /// Sends what may leave, and takes more off the desk as far as there is a prospect of sending it.
-    pub fn fill(&mut self, session: &mut ClientSession, actions: &mut Actions<Up>, now_ms: u64) {
+    pub fn fill(&mut self, talk: &mut dyn Conversation, now_ms: u64) {
+        let may_send = talk.is_open() && talk.direction() != Direction::Receive;
         // Nothing more goes to a carrier that seems to be deaf, until it is heard or the connection is made anew.
-        if session.is_open() && self.pause.until_ms(now_ms).is_none() && self.silent_since.is_none() {
-            self.send_ready(session, actions, now_ms);
-            self.pull(session);
+        if may_send && self.pause.until_ms(now_ms).is_none() && self.silent_since.is_none() {
+            self.send_ready(talk, now_ms);
+            self.pull(talk, now_ms);
         }
         self.link.board.in_flight(self.slot, self.flying.len());
         self.report_waiting();
     }
 
-    fn send_ready(&mut self, session: &mut ClientSession, actions: &mut Actions<Up>, now_ms: u64) {
+    fn send_ready(&mut self, talk: &mut dyn Conversation, now_ms: u64) {
         let window = usize::from(self.link.link.window);
         while let Some(class) = self.ready.highest() {
-            if session.free_slots() <= reserve(class, window) {
+            if talk.free_slots() <= reserve(class, window) {
                 return;
             }
             let Some(work) = self.ready.take(|_| true) else {
@@ -211,21 +205,15 @@ impl Line {
                 self.ready.put(class, work.order, work);
                 return;
             }
-            self.send(work, session, actions, now_ms);
+            self.send(work, talk, now_ms);
         }
     }
 
-    fn send(&mut self, work: Work, session: &mut ClientSession, actions: &mut Actions<Up>, now_ms: u64) {
-        let total = work.total();
-        let Some(pdu) = work.part().and_then(|part| {
-            submit_pdu::submit(&self.link.link, &work.outbound, part, work.segment, total).ok()
-        }) else {
-            self.unsendable(work, "PDU_INVALID");
-            return;
-        };
+    fn send(&mut self, work: Work, talk: &mut dyn Conversation, now_ms: u64) {
         let span = tracing::info_span!(
             parent: &work.span,
-            "cmpp submit",
+            "submit",
+            otel.name = span_name(talk, "submit"),
             otel.kind = names::kind::CLIENT,
             { names::LINK } = self.link.name(),
             { names::SLOT } = self.slot,
@@ -239,17 +227,30 @@ impl Line {
         );
         let token = self.next_token;
         self.next_token += 1;
+        let Some(part) = work.part() else {
+            self.unsendable(work, "PDU_INVALID");
+            return;
+        };
+        let segment = Segment {
+            token,
+            outbound: &work.outbound,
+            part,
+            number: work.segment,
+            total: work.total(),
+            reserved: work.reserved.as_deref(),
+            may_repeat: repeats(work.outbound.class),
+        };
+        talk.submit(&segment, now_ms);
         let since = Instant::now();
         self.flying.insert(token, Flight { work, span, since });
-        session.on(Event::Submit { token, submit: &pdu }, now_ms, actions);
     }
 
     /// Takes work for which there is room in the window and a time slot soon, and writes its intent down. An intent that
     /// is long ahead of its submit would be taken for an uncertain submit if this process died.
-    fn pull(&mut self, session: &ClientSession) {
+    fn pull(&mut self, talk: &mut dyn Conversation, now_ms: u64) {
         let window = usize::from(self.link.link.window);
         let soon = self.link.pace.soon().max(1);
-        let free = session.free_slots();
+        let free = talk.free_slots();
         let link = Arc::clone(&self.link);
         loop {
             let waiting =
@@ -263,19 +264,18 @@ impl Line {
             let from_desk = link
                 .desk
                 .take(|class| back.is_none_or(|back| class < back) && admits(class));
-            let Some(work) = from_desk.or_else(|| self.again.take(admits)) else {
+            let Some(mut work) = from_desk.or_else(|| self.again.take(admits)) else {
                 return;
             };
             if work.is_expired(clock::unix_ms()) {
                 self.expire(work);
                 continue;
             }
-            self.preparing[rank(work.outbound.class)] += 1;
-            self.order(
-                Job::Intent(work.place.clone(), work.next_attempt()),
-                Pending::Intent(work),
-                None,
-            );
+            // A segment that may have left before leaves again under the id that it had.
+            if work.reserved.is_none() {
+                work.reserved = talk.reserve(now_ms);
+            }
+            self.prepare(work);
         }
     }
 
@@ -320,7 +320,7 @@ impl Line {
     pub fn recorded(
         &mut self,
         (ticket, recorded): (u64, Recorded),
-        session: Option<(&mut ClientSession, &mut Actions<Up>, u64)>,
+        talk: Option<(&mut dyn Conversation, u64)>,
     ) {
         let Some(pending) = self.pending.remove(&ticket) else {
             return;
@@ -328,22 +328,22 @@ impl Line {
         match (pending, recorded) {
             (Pending::Intent(work), Recorded::Reply(Reply::GoOn)) => {
                 self.preparing[rank(work.outbound.class)] -= 1;
-                self.make_ready(work, session.is_some());
+                self.make_ready(work, talk.is_some());
             }
-            (Pending::Next(work), Recorded::Reply(Reply::GoOn)) => self.make_ready(work, session.is_some()),
+            (Pending::Next(work), Recorded::Reply(Reply::GoOn)) => self.next_segment(work, talk),
             // "Before" is the answer to a repetition whose first answer was lost. Should somebody else hold the message by
             // now, its next intent is refused.
             (Pending::Return(work) | Pending::Resend(work), Recorded::Reply(Reply::Done | Reply::Before)) => {
                 self.link.desk.put(work);
             }
             (Pending::Throttled(work), Recorded::Reply(Reply::Done | Reply::Before)) => {
-                if session.is_some() {
+                if talk.is_some() {
                     self.again.put(work.outbound.class, work.order, work);
                 } else {
                     self.link.desk.put(work);
                 }
             }
-            (Pending::Deliver(delivery), recorded) => self.deliver_recorded(*delivery, recorded, session),
+            (Pending::Deliver(delivery), recorded) => self.deliver_recorded(*delivery, recorded, talk),
             (pending, Recorded::Reply(Reply::Lost)) => {
                 // Somebody else holds the message by now and goes on with it.
                 metrics::counter!("hongyan_link_leases_lost_total", "link" => self.link.name().to_owned())
@@ -352,6 +352,25 @@ impl Line {
             }
             (pending, _) => self.unrecorded(pending),
         }
+    }
+
+    /// The intent of the next segment is written already, but for the id that the segment has by itself.
+    fn next_segment(&mut self, mut work: Work, talk: Option<(&mut dyn Conversation, u64)>) {
+        let Some((talk, now_ms)) = talk else {
+            return self.make_ready(work, false);
+        };
+        work.reserved = talk.reserve(now_ms);
+        if work.reserved.is_none() {
+            return self.make_ready(work, true);
+        }
+        self.prepare(work);
+    }
+
+    /// Orders the intent of the next segment.
+    fn prepare(&mut self, work: Work) {
+        self.preparing[rank(work.outbound.class)] += 1;
+        let intent = Job::Intent(work.place.clone(), work.next_attempt());
+        self.order(intent, Pending::Intent(work), None);
     }
 
     fn make_ready(&mut self, work: Work, connected: bool) {
@@ -436,4 +455,9 @@ fn rank(class: MessageClass) -> usize {
         MessageClass::Notice => 2,
         MessageClass::Bulk => 3,
     }
+}
+
+/// What is spoken and what is done, e.g. `cmpp submit`.
+fn span_name(talk: &dyn Conversation, what: &str) -> String {
+    format!("{} {what}", talk.codes().as_str().to_ascii_lowercase())
 }

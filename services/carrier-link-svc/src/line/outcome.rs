@@ -1,9 +1,6 @@
 //! What the carrier answered to a submit, and what follows.
 
-use hongyan_carrier_wire::cmpp::{
-    MsgId, RESULT_THROTTLED,
-    session::{NotSent, Uncertain, client::SubmitOutcome},
-};
+use hongyan_carrier_wire::session::Uncertain;
 use hongyan_telemetry::names;
 use tokio::time::Instant;
 
@@ -11,25 +8,24 @@ use super::{Flight, LateSubmit, Line, MOST_LATE, Pending};
 use crate::{
     clock,
     events::{About, Submitted, Told},
-    policy::sends_again,
+    policy::{repeats, sends_again},
+    protocol::{NotSent, Outcome, Refused},
     store::{Doubt, Job, Left},
     work::Work,
 };
 
 impl Line {
-    /// The session tells what became of a submit.
+    /// The conversation tells what became of a submit.
     pub fn submit_outcome(
         &mut self,
         token: u64,
         sequence: Option<u32>,
-        outcome: SubmitOutcome,
+        outcome: Outcome,
         is_late: bool,
         now_ms: u64,
     ) {
-        if matches!(
-            outcome,
-            SubmitOutcome::Accepted { .. } | SubmitOutcome::Refused { .. }
-        ) {
+        let is_answer = matches!(outcome, Outcome::Taken { .. } | Outcome::Refused { .. });
+        if is_answer {
             self.heard();
         }
         if is_late {
@@ -42,7 +38,7 @@ impl Line {
         if let Some(sequence) = sequence {
             flight.span.record(names::SEQUENCE, sequence);
         }
-        let result = name_of(outcome);
+        let result = name_of(&outcome);
         flight.span.record(names::OUTCOME, result);
         metrics::counter!(
             "hongyan_link_submits_total",
@@ -51,39 +47,58 @@ impl Line {
             "result" => result,
         )
         .increment(1);
-        if matches!(
-            outcome,
-            SubmitOutcome::Accepted { .. } | SubmitOutcome::Refused { .. }
-        ) {
-            metrics::histogram!("hongyan_link_submit_response_seconds", "link" => self.link.name().to_owned())
-                .record(flight.since.elapsed());
+        if is_answer {
+            let took = flight.since.elapsed();
+            self.link.board.answered(self.slot, took);
         }
         match outcome {
-            SubmitOutcome::Accepted { msg_id } => self.accepted(flight, msg_id, sequence.unwrap_or(0)),
-            SubmitOutcome::Refused {
-                result: RESULT_THROTTLED,
-            } => self.throttled(flight, now_ms),
-            SubmitOutcome::Refused { result } => self.refused(flight, result),
-            SubmitOutcome::Uncertain(why) => self.uncertain(token, flight, why),
-            SubmitOutcome::NotSent(NotSent::Encode(_)) => self.unsendable(flight.work, "PDU_INVALID"),
-            SubmitOutcome::NotSent(NotSent::NotOpen | NotSent::WindowFull) => self.give_back(flight.work),
+            Outcome::Taken { carrier_message_id } => {
+                self.accepted(flight, carrier_message_id, sequence.unwrap_or(0));
+            }
+            Outcome::Refused {
+                raw_code,
+                why: Refused::Throttled,
+            } => self.throttled(flight, &raw_code, now_ms),
+            // It left more than once, and the carrier has had it before: taken, under an id that is not known.
+            Outcome::Refused {
+                why: Refused::Repeated,
+                ..
+            } if self.has_left_again(&flight) => self.uncertain(token, flight, Uncertain::Unreadable),
+            Outcome::Refused { raw_code, .. } => self.refused(flight, &raw_code),
+            Outcome::Uncertain(why) => self.uncertain(token, flight, why),
+            Outcome::NotSent(NotSent::Unwritable(field)) => {
+                tracing::warn!(
+                    link = self.link.name(),
+                    field,
+                    "a message does not fit the protocol"
+                );
+                self.unsendable(flight.work, "PDU_INVALID");
+            }
+            Outcome::NotSent(NotSent::NoRoom) => self.give_back(flight.work),
         }
     }
 
-    fn accepted(&mut self, flight: Flight, msg_id: MsgId, sequence: u32) {
+    /// The submit has been repeated on its connection: so much time has passed without an answer.
+    fn has_left_again(&self, flight: &Flight) -> bool {
+        let declared = &self.link.link;
+        repeats(flight.work.outbound.class)
+            && declared.submit_attempts > 1
+            && flight.since.elapsed() >= declared.response_timeout
+    }
+
+    fn accepted(&mut self, flight: Flight, carrier_message_id: String, sequence: u32) {
         let Flight { mut work, span, .. } = flight;
-        let carrier_message_id = msg_id.to_string();
         span.record(names::CARRIER_MESSAGE_ID, carrier_message_id.as_str());
         self.pause.taken();
-        self.link.board.sent();
-        let now_ms = clock::unix_ms();
+        self.link.board.sent(self.slot);
+        let unix_ms = clock::unix_ms();
         let submitted = Submitted {
             carrier_message_id: carrier_message_id.clone(),
             sequence,
             slot: self.slot,
             attempt: work.attempt,
         };
-        let told = self.link.teller.submitted(&work.about(), &submitted, now_ms);
+        let told = self.link.teller.submitted(&work.about(), &submitted, unix_ms);
         let is_last = work.is_last();
         let job = Job::Submitted {
             place: work.place.clone(),
@@ -93,7 +108,7 @@ impl Line {
             traceparent: work.traceparent_in(&span),
             tag: work.subject.short(),
             left: if is_last { Left::Last } else { Left::Next },
-            now_ms,
+            now_ms: unix_ms,
         };
         let pending = if is_last {
             work.span.record(names::OUTCOME, "SUBMITTED");
@@ -102,39 +117,37 @@ impl Line {
             work.segment += 1;
             work.attempt = 1;
             work.throttled = 0;
+            work.reserved = None;
             Pending::Next(work)
         };
         self.order(job, pending, None);
     }
 
-    fn throttled(&mut self, flight: Flight, now_ms: u64) {
+    fn throttled(&mut self, flight: Flight, raw_code: &str, now_ms: u64) {
         metrics::counter!("hongyan_link_throttled_total", "link" => self.link.name().to_owned()).increment(1);
         self.pause.throttled(now_ms);
         self.link.pace.throttled();
         let mut flight = flight;
         flight.work.throttled += 1;
         if flight.work.throttled >= self.link.tuning.max_throttled {
-            self.refused(flight, RESULT_THROTTLED);
+            self.refused(flight, raw_code);
             return;
         }
-        // The carrier has certainly not got it.
-        let work = flight.work;
-        self.order(
-            Job::Clear(work.place.clone(), work.next_attempt()),
-            Pending::Throttled(work),
-            None,
-        );
+        // The carrier has certainly not got it. Its next attempt is a new request, under a number of its own.
+        let mut work = flight.work;
+        let clear = Job::Clear(work.place.clone(), work.next_attempt());
+        work.reserved = None;
+        self.order(clear, Pending::Throttled(work), None);
     }
 
-    fn refused(&mut self, flight: Flight, result: u32) {
+    fn refused(&mut self, flight: Flight, raw_code: &str) {
         let Flight { work, span, .. } = flight;
-        let raw_code = format!("CMPP:{result}");
-        span.record(names::RAW_CODE, raw_code.as_str());
+        span.record(names::RAW_CODE, raw_code);
         let now_ms = clock::unix_ms();
         let told = self
             .link
             .teller
-            .refused(&work.about(), &raw_code, work.attempt, now_ms);
+            .refused(&work.about(), raw_code, work.attempt, now_ms);
         self.end(work, told, None, "REFUSED", now_ms);
     }
 
@@ -191,7 +204,7 @@ impl Line {
     }
 
     /// The carrier's answer to a submit that was given up as timed out.
-    fn late_answer(&mut self, token: u64, sequence: u32, outcome: SubmitOutcome) {
+    fn late_answer(&mut self, token: u64, sequence: u32, outcome: Outcome) {
         let Some(at) = self.late.iter().position(|(late, _)| *late == token) else {
             return;
         };
@@ -200,7 +213,7 @@ impl Line {
         };
         metrics::counter!("hongyan_link_late_responses_total", "link" => self.link.name().to_owned())
             .increment(1);
-        let SubmitOutcome::Accepted { msg_id } = outcome else {
+        let Outcome::Taken { carrier_message_id } = outcome else {
             return;
         };
         let now_ms = clock::unix_ms();
@@ -211,7 +224,7 @@ impl Line {
             trace: late.trace,
         };
         let submitted = Submitted {
-            carrier_message_id: msg_id.to_string(),
+            carrier_message_id,
             sequence,
             slot: self.slot,
             attempt: late.attempt,
@@ -259,15 +272,21 @@ impl Line {
     }
 }
 
-fn name_of(outcome: SubmitOutcome) -> &'static str {
+fn name_of(outcome: &Outcome) -> &'static str {
     match outcome {
-        SubmitOutcome::Accepted { .. } => "taken",
-        SubmitOutcome::Refused {
-            result: RESULT_THROTTLED,
+        Outcome::Taken { .. } => "taken",
+        Outcome::Refused {
+            why: Refused::Throttled,
+            ..
         } => "throttled",
-        SubmitOutcome::Refused { .. } => "refused",
-        SubmitOutcome::Uncertain(Uncertain::TimedOut) => "timed_out",
-        SubmitOutcome::Uncertain(Uncertain::ConnectionLost) => "connection_lost",
-        SubmitOutcome::NotSent(_) => "not_sent",
+        Outcome::Refused {
+            why: Refused::NoRoute,
+            ..
+        } => "no_route",
+        Outcome::Refused { .. } => "refused",
+        Outcome::Uncertain(Uncertain::TimedOut) => "timed_out",
+        Outcome::Uncertain(Uncertain::ConnectionLost) => "connection_lost",
+        Outcome::Uncertain(Uncertain::Unreadable) => "unreadable",
+        Outcome::NotSent(_) => "not_sent",
     }
 }

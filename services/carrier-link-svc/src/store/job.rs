@@ -38,7 +38,7 @@ pub struct Attempt {
     /// From 1.
     pub number: u32,
     /// The reference in the parts' headers.
-    pub reference: u8,
+    pub reference: u16,
     /// When it is about to leave.
     pub at_ms: u64,
     /// The id that it will have; `None` where the carrier gives it.

@@ -51,7 +51,7 @@ const FEW: usize = 16;
 const COMMIT: usize = 128;
 
 /// `done`, `inflight`, `attempt` and `reference` of an intent.
-type Fields = (Option<u8>, Option<u8>, Option<u32>, Option<u8>);
+type Fields = (Option<u8>, Option<u8>, Option<u32>, Option<u16>);
 
 /// The store of one link; cheap to clone.
 #[derive(Debug, Clone)]

@@ -4,6 +4,7 @@
 #![allow(unreachable_pub, reason = "a test file includes this as a private module")]
 
 pub mod gateway;
+pub mod sgip_gateway;
 #[path = "../../../../shared/queue/tests/support/mod.rs"]
 pub mod private;
 
@@ -11,6 +12,7 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use hongyan_carrier_link_svc::{
     Tuning,
+    codes::Codes,
     link::{Common, LinkShared},
     runner,
 };
@@ -101,6 +103,7 @@ impl World {
             consumer: Consumer::unique("link"),
             keyring: self.keyring.clone(),
             actor: "spiffe://test/svc/carrier-link".to_owned(),
+            codes: Codes::default(),
             tuning: Tuning {
                 lease: Duration::from_millis(1_500),
                 slot_ttl: Duration::from_millis(1_200),

@@ -19,6 +19,7 @@ end
 redis.call('HSET', KEYS[1], 'inflight', ARGV[4], 'attempt', ARGV[5], 'reference', ARGV[6], 'by', ARGV[3], 'at', ARGV[8])
 redis.call('PEXPIRE', KEYS[1], ARGV[7])
 if ARGV[9] ~= '' then
-  redis.call('SET', KEYS[3], mid_value(ARGV[10], ARGV[4], ARGV[11], RESERVED), 'PX', ARGV[12])
+  -- A further attempt under the same id leaves what is known of it as it stands.
+  redis.call('SET', KEYS[3], mid_value(ARGV[10], ARGV[4], ARGV[11], RESERVED), 'NX', 'PX', ARGV[12])
 end
 return 1
