@@ -43,7 +43,8 @@ down: ## Stops just what `make up` started
 status: ## Tells what of `make up` is running
 	@if [ -x $(DEBUG)/hongyan-demo ]; then $(DEBUG)/hongyan-demo status; else echo "Nothing was started."; fi
 
-bench: release ## Measures the mesh against bare floors of the same shape
+bench: release ## Measures protocols and mesh against bare floors of the same shape
+	@$(RELEASE)/hongyan-wire-bench
 	@$(RELEASE)/hongyan-bench
 
 # `--bins --tests` in one go: programs and tests then share one build of each dependency.

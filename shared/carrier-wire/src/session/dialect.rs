@@ -26,9 +26,9 @@ pub trait Dialect: fmt::Debug + Sized {
     /// Any PDU of the protocol, without the sequence. Moved often, so without an allocation behind a box.
     type Pdu: fmt::Debug + PartialEq;
     /// A PDU that is framed and cannot be read.
-    type Malformed: Error + PartialEq;
+    type Malformed: Error + PartialEq + Send + Sync + 'static;
     /// A PDU that cannot be written, in the version that was agreed.
-    type Unwritable: Error + PartialEq;
+    type Unwritable: Error + PartialEq + Send + Sync + 'static;
     /// What the application hears when the login is through.
     type Opened: fmt::Debug + PartialEq;
     /// Acceptor: what the peer wants to log in with. An uninhabited type on the other side.
