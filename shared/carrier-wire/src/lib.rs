@@ -14,8 +14,8 @@
 //! | [`sgip`] | SGIP 1.2: PDUs, codec, sequences, sessions of both sides in both directions |
 //! | [`smgp`] | SMGP 3.0 and 1.3: PDUs with their optional parameters, codec, authenticators, status reports |
 //! | [`smpp`] | SMPP 3.4: PDUs, optional parameters, codec, receipts, message ids, both sides of a session |
-//! | [`text`] | message text to octets and back: ASCII, UCS-2, GBK |
-//! | [`mod@concat`] | user data headers and the parts of a long message |
+//! | [`text`] | message text to octets and back: ASCII, GSM 7-bit, Latin-1, UCS-2, GBK, GB18030 |
+//! | [`mod@concat`] | user data headers, and a long message cut into parts that never cut a character |
 //! | [`reassembly`] | parts back to one message, bounded in number, size and age |
 //!
 //! A further protocol is a further module beside `cmpp`; it brings its own PDUs and sessions and takes the rest

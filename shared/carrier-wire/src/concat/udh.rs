@@ -51,6 +51,15 @@ impl Concat {
         }
     }
 
+    /// The numbering of a part that may be numbered twice, by the header of its content and by parameters of the PDU
+    /// (SMPP's `sar_*`). The header wins: it is what the handset wrote.
+    pub const fn of_part(header: Option<Self>, parameters: Option<Self>) -> Option<Self> {
+        match header {
+            Some(header) => Some(header),
+            None => parameters,
+        }
+    }
+
     /// The message's reference.
     pub const fn reference(self) -> Reference {
         self.reference
@@ -203,6 +212,15 @@ mod tests {
         for octets in ["", "05", "0500032e03", "0500042e0301", "0100"] {
             assert_eq!(parse(octets), Err(UdhError), "{octets}");
         }
+    }
+
+    #[test]
+    fn the_header_wins_over_parameters() {
+        let header = Concat::new(Reference::Bits8(1), 2, 1);
+        let parameters = Concat::new(Reference::Bits16(9), 3, 3);
+        assert_eq!(Concat::of_part(header, parameters), header);
+        assert_eq!(Concat::of_part(None, parameters), parameters);
+        assert_eq!(Concat::of_part(None, None), None);
     }
 
     #[test]

@@ -8,7 +8,8 @@ use crate::text::{Coding, Decoded};
 /// What one part brought. Personal data.
 #[derive(Clone, PartialEq, Eq)]
 pub struct PartBody {
-    /// Coding of this part; a sender may mix them.
+    /// Coding of this part; a sender may mix them. Packed septets are to be unpacked first, for only the part itself
+    /// knows how they stand behind its header: [`Coding::without_header`].
     pub coding: Coding,
     /// The octets after the user data header.
     pub text: Bytes,
@@ -44,11 +45,13 @@ impl Assembled {
             .filter_map(|(number, part)| part.is_none().then_some(number))
     }
 
-    /// The text, with `gap` in the place of each run of missing parts; `None` when a part is not text.
+    /// The text, with `gap` in the place of each run of missing parts and U+FFFD in that of parts that are not text;
+    /// `None` when no part is.
     ///
     /// Neighbours of one coding are read together, so that a character that the sender cut in two is whole again.
     pub fn text(&self, gap: &str) -> Option<String> {
         let mut text = String::new();
+        let mut is_text = false;
         let runs = self.parts.chunk_by(|left, right| {
             left.as_ref().map(|part| part.coding) == right.as_ref().map(|part| part.coding)
         });
@@ -63,11 +66,14 @@ impl Assembled {
                 .flat_map(|part| part.text.iter().copied())
                 .collect();
             match coding.decode(&octets) {
-                Decoded::Text { text: read, .. } => text.push_str(&read),
-                Decoded::Octets => return None,
+                Decoded::Text { text: read, .. } => {
+                    is_text = true;
+                    text.push_str(&read);
+                }
+                Decoded::Octets => text.push(char::REPLACEMENT_CHARACTER),
             }
         }
-        Some(text)
+        is_text.then_some(text)
     }
 }
 
@@ -134,5 +140,7 @@ mod tests {
     #[test]
     fn octets_have_no_text() {
         assert_eq!(assembled(&[Some((Coding::Other(4), b"x"))]).text("…"), None);
+        let mixed = assembled(&[Some((Coding::Ascii, b"a")), Some((Coding::Other(4), b"x")), None]);
+        assert_eq!(mixed.text("…").unwrap(), "a\u{fffd}…");
     }
 }

@@ -75,7 +75,8 @@ impl fmt::Debug for PartKey {
 pub struct Limits {
     /// Messages that wait at once.
     pub max_messages: usize,
-    /// Octets that wait at once; each part counts 64 besides its text.
+    /// Octets that wait at once; each part counts 64 besides its text. A message that alone comes to more is handed out
+    /// in pieces.
     pub max_octets: usize,
     /// How long a message waits for its last part, from its first one, in milliseconds.
     pub max_age_ms: u64,
@@ -100,6 +101,10 @@ pub enum Added {
     Waiting,
     /// The same part came before.
     Duplicate,
+    /// Its numbering is not the key's, which was then not made from it. Nothing was taken.
+    NotOfThisKey,
+    /// It is larger than all that may wait, and was handed out by itself.
+    TooLarge,
 }
 
 /// Collects parts.
@@ -180,6 +185,13 @@ impl Reassembler {
         now_ms: u64,
         partial: &mut Vec<Assembled>,
     ) -> Added {
+        if (concat.reference(), concat.total()) != (key.reference, key.total) {
+            return Added::NotOfThisKey;
+        }
+        if cost(body) > self.limits.max_octets {
+            partial.push(alone(key, concat.number(), body, now_ms));
+            return Added::TooLarge;
+        }
         let present = self
             .waiting
             .get(key)
@@ -219,10 +231,6 @@ impl Reassembler {
     }
 
     fn insert(&mut self, key: &PartKey, number: u8, body: &PartBody, now_ms: u64) {
-        // A number that the key's total does not have: the key was not made from this numbering.
-        if number == 0 || number > key.total {
-            return;
-        }
         let birth = self.next_birth;
         let message = self.waiting.entry(key.clone()).or_insert_with(|| {
             self.next_birth = birth.wrapping_add(1);
@@ -246,13 +254,14 @@ impl Reassembler {
         ));
     }
 
-    /// Drops the oldest messages until one more part fits; the part's own message stays.
+    /// Hands out the oldest messages until one more part fits; the part's own message goes last.
     fn make_room(&mut self, octets: usize, own: &PartKey, partial: &mut Vec<Assembled>) {
         let new = usize::from(!self.waiting.contains_key(own));
         while self.waiting.len().saturating_add(new) > self.limits.max_messages.max(1)
             || self.octets.saturating_add(octets) > self.limits.max_octets
         {
-            let Some(oldest) = self.by_age.values().find(|key| *key != own).cloned() else {
+            let others = || self.by_age.values().find(|key| *key != own);
+            let Some(oldest) = others().or_else(|| self.by_age.values().next()).cloned() else {
                 break;
             };
             match self.remove(&oldest) {
@@ -274,6 +283,17 @@ impl Reassembler {
             first_ms: message.age.0,
             parts,
         })
+    }
+}
+
+/// A message of which only this part is handed out.
+fn alone(key: &PartKey, number: u8, body: &PartBody, now_ms: u64) -> Assembled {
+    Assembled {
+        key: key.clone(),
+        first_ms: now_ms,
+        parts: (1..=key.total)
+            .map(|present| (present == number).then(|| body.clone()))
+            .collect(),
     }
 }
 
@@ -400,6 +420,43 @@ mod tests {
         }
         assert_eq!(parts.len() + partial.len(), 100, "each message is somewhere");
         assert_eq!(partial[0].key.source(), "0");
+    }
+
+    #[test]
+    fn one_message_does_not_take_more_than_all_may() {
+        let mut parts = Reassembler::new(Limits {
+            max_messages: 3,
+            max_octets: 200,
+            max_age_ms: 1_000,
+        });
+        let mut partial = Vec::new();
+        for number in 1..=9 {
+            let added = parts.add(&key("1", 9), part(9, number), &body("1234"), 0, &mut partial);
+            assert_eq!(added, Added::Waiting);
+            assert!(parts.octets() <= 200);
+        }
+        let texts: Vec<_> = partial.iter().filter_map(|message| message.text("…")).collect();
+        assert_eq!(texts, ["12341234…", "…12341234…", "…12341234…", "…12341234…"]);
+        let added = parts.add(&key("2", 2), part(2, 1), &body(&"x".repeat(137)), 0, &mut partial);
+        assert_eq!((added, parts.len()), (Added::TooLarge, 1));
+        assert_eq!(
+            partial.last().and_then(|message| message.text("…")),
+            Some(format!("{}…", "x".repeat(137)))
+        );
+    }
+
+    #[test]
+    fn a_numbering_that_is_not_the_keys_is_not_taken() {
+        let mut parts = Reassembler::new(Limits::default());
+        let mut partial = Vec::new();
+        let other_reference = Concat::new(Reference::Bits16(9), 2, 1).unwrap();
+        for concat in [part(3, 1), other_reference] {
+            assert_eq!(
+                parts.add(&key("1", 2), concat, &body("a"), 0, &mut partial),
+                Added::NotOfThisKey
+            );
+        }
+        assert!(parts.is_empty() && partial.is_empty());
     }
 
     #[test]

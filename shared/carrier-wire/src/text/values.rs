@@ -48,11 +48,11 @@ impl Values {
         match (self, coding) {
             (_, Coding::Other(value)) => Some(value),
             (_, Coding::Ucs2) => Some(8),
-            (Self::MsgFmt | Self::MsgFormat, Coding::Ascii) => Some(0),
             (Self::MsgFmt, Coding::Gbk) | (Self::MsgFormat, Coding::Gbk | Coding::Gb18030) => Some(15),
             (Self::DataCoding { .. }, Coding::Ascii) => Some(1),
             (Self::DataCoding { .. }, Coding::Latin1) => Some(3),
-            (
+            (Self::MsgFmt | Self::MsgFormat, Coding::Ascii)
+            | (
                 Self::DataCoding {
                     default: Coding::Gsm7,
                 },

@@ -88,6 +88,7 @@ macro_rules! bounded {
 bounded!(
     cmpp_decode,
     cmpp_session,
+    concat,
     reassembly,
     sgip_decode,
     sgip_session,
@@ -97,4 +98,11 @@ bounded!(
     smpp_decode,
     smpp_receipt,
     smpp_session,
+    text_ascii,
+    text_gb18030,
+    text_gbk,
+    text_gsm7,
+    text_gsm7_packed,
+    text_latin1,
+    text_ucs2,
 );

@@ -3,6 +3,7 @@
 //! A body takes any octets, panics when a promise is broken, and ends in a time that its input's length bounds.
 
 mod cmpp;
+mod concat;
 mod frames;
 mod reassembly;
 mod session;
@@ -10,6 +11,7 @@ mod sgip;
 mod smgp;
 mod smpp;
 mod source;
+mod text;
 
 /// What a fuzz target calls for each input.
 pub(crate) type Body = fn(&[u8]);
@@ -18,6 +20,7 @@ pub(crate) type Body = fn(&[u8]);
 pub(crate) const TARGETS: &[(&str, Body)] = &[
     ("cmpp_decode", cmpp::decoding),
     ("cmpp_session", cmpp::sessions),
+    ("concat", concat::headers_and_parts),
     ("reassembly", reassembly::reassembling),
     ("sgip_decode", sgip::decoding),
     ("sgip_session", sgip::sessions),
@@ -27,6 +30,13 @@ pub(crate) const TARGETS: &[(&str, Body)] = &[
     ("smpp_decode", smpp::decoding),
     ("smpp_receipt", smpp::receipts),
     ("smpp_session", smpp::sessions),
+    ("text_ascii", text::ascii),
+    ("text_gb18030", text::gb18030),
+    ("text_gbk", text::gbk),
+    ("text_gsm7", text::gsm7),
+    ("text_gsm7_packed", text::gsm7_packed),
+    ("text_latin1", text::latin1),
+    ("text_ucs2", text::ucs2),
 ];
 
 /// Calls the body of this name.

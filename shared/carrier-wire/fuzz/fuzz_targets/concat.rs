@@ -1,0 +1,4 @@
+//! See `tests/fuzz/bodies`.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|octets: &[u8]| hongyan_carrier_wire_fuzz::bodies::run("concat", octets));
