@@ -277,3 +277,9 @@ pub struct UserRpt {
     /// Reserved.
     pub reserve: FixedStr<8>,
 }
+
+/// True when a `TP_udhi` says that the content begins with a user data header. The document knows 0 and 1; gateways
+/// also copy the whole GSM octet, in which the bit is 0x40.
+pub const fn has_udh(tp_udhi: u8) -> bool {
+    tp_udhi & 0x41 != 0
+}
