@@ -41,6 +41,9 @@ pub enum CloseReason {
         /// The protocol's own code.
         status: u32,
     },
+    /// The answer to the login cannot be read: of another protocol, or a refusal without a body.
+    #[error("the answer to the login cannot be read")]
+    LoginUnreadable,
     /// The peer does not speak our version.
     #[error("the peer refused the version")]
     VersionRefused {

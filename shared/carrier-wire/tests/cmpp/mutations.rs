@@ -1,31 +1,27 @@
 //! A bounded run of what the fuzz targets do without end: vectors with octets changed at random, the same ones each
 //! time. Nothing may panic, and whatever can be read must be written back the same.
 
+use crate::sessions::{
+    LOGIN_AT, accepted, account, client_settings, octets, packets, secret, server_settings,
+};
 use crate::support::{Chance, Vector, cmpp};
 use bytes::{Bytes, BytesMut};
-use hongyan_carrier_wire::cmpp::auth::{self, Secret, Timestamp};
-use hongyan_carrier_wire::cmpp::pdu::{ConnectResp, has_udh};
+use hongyan_carrier_wire::cmpp::auth::{self, Timestamp};
+use hongyan_carrier_wire::cmpp::pdu::has_udh;
 use hongyan_carrier_wire::cmpp::report::Report;
-use hongyan_carrier_wire::cmpp::session::client::{self, ClientSession, ClientSettings, IsmgCheck};
-use hongyan_carrier_wire::cmpp::session::server::{
-    self, HigherVersion, LoginAnswer, ServerSession, ServerSettings,
+use hongyan_carrier_wire::cmpp::{
+    Client, FRAME_LIMITS, Packet, Pdu, Server, ServerSettings, Verdict, Version, decode, encode,
 };
-use hongyan_carrier_wire::cmpp::session::{Actions, SessionLimits};
-use hongyan_carrier_wire::cmpp::{FRAME_LIMITS, Packet, Pdu, Version, decode, encode};
 use hongyan_carrier_wire::concat::{Concat, Reference, Udh};
-use hongyan_carrier_wire::field::FixedStr;
 use hongyan_carrier_wire::frame::next_frame;
 use hongyan_carrier_wire::reassembly::{Limits, PartBody, PartKey, Reassembler};
+use hongyan_carrier_wire::session::{Actions, Event, Session, SessionLimits, Up};
 use hongyan_carrier_wire::text::Coding;
 
 const INPUTS: usize = 200_000;
 
 fn vectors() -> Vec<Bytes> {
     cmpp().iter().flat_map(Vector::frames).collect()
-}
-
-fn secret() -> Secret {
-    Secret::new("888888")
 }
 
 #[test]
@@ -82,57 +78,39 @@ fn look_inside(pdu: &Pdu) {
 }
 
 /// A session behind its login.
-fn client(version: Version) -> (ClientSession, Actions<client::Up>) {
-    let settings = ClientSettings {
-        source_addr: FixedStr::new("900001").unwrap(),
-        secret: secret(),
+fn client(version: Version) -> (Session<Client>, Actions<Up<Client>>) {
+    let settings = client_settings(version);
+    let connect = auth::connect(
+        settings.source_addr,
+        &secret(),
         version,
-        ismg_check: IsmgCheck::Required,
-        limits: SessionLimits::default(),
-        first_sequence: 1,
-    };
-    let connect = auth::connect(settings.source_addr, &secret(), version, Timestamp::from_wire(1));
-    let mut session = ClientSession::new(settings).unwrap();
+        Timestamp::of_unix_ms(LOGIN_AT),
+    );
+    let mut session = Session::new(Client::new(settings), SessionLimits::default()).unwrap();
     let mut actions = Actions::default();
+    session.on(Event::Connected { unix_ms: LOGIN_AT }, 0, &mut actions);
+    let welcome = accepted(version, version.octet(), &connect.authenticator_source);
     session.on(
-        client::Event::Connected {
-            timestamp: Timestamp::from_wire(1),
-        },
+        Event::Received(&mut octets(version, 1, &welcome)),
         0,
         &mut actions,
     );
-    let resp = ConnectResp {
-        layout: version,
-        status: 0,
-        authenticator_ismg: auth::authenticator_ismg(version, 0, &connect.authenticator_source, &secret()),
-        version: version.octet(),
-    };
-    let mut octets = BytesMut::new();
-    encode(version, 1, &Pdu::ConnectResp(resp), &mut octets).unwrap();
-    session.on(client::Event::Received(&mut octets), 0, &mut actions);
     assert!(session.is_open());
     (session, actions)
 }
 
-fn server(version: Version) -> (ServerSession, Actions<server::Up>) {
+fn server(version: Version) -> (Session<Server>, Actions<Up<Server>>) {
     let settings = ServerSettings {
         max_version: version,
-        on_higher_version: HigherVersion::AnswerOwn,
-        limits: SessionLimits::default(),
+        ..server_settings()
     };
-    let mut session = ServerSession::new(settings).unwrap();
+    let mut session = Session::new(Server::new(settings), SessionLimits::default()).unwrap();
     let mut actions = Actions::default();
-    session.on(server::Event::Accepted, 0, &mut actions);
-    let account = FixedStr::new("900001").unwrap();
-    let connect = auth::connect(account, &secret(), version, Timestamp::from_wire(1));
-    let mut octets = BytesMut::new();
-    encode(version, 1, &Pdu::Connect(connect), &mut octets).unwrap();
-    session.on(server::Event::Received(&mut octets), 0, &mut actions);
-    session.on(
-        server::Event::LoginAnswered(LoginAnswer::Check(&secret())),
-        0,
-        &mut actions,
-    );
+    session.on(Event::Connected { unix_ms: LOGIN_AT }, 0, &mut actions);
+    let connect = auth::connect(account(), &secret(), version, Timestamp::from_wire(1));
+    let mut login = octets(version, 1, &Pdu::Connect(connect));
+    session.on(Event::Received(&mut login), 0, &mut actions);
+    session.on(Event::LoginAnswered(Verdict::Check(secret())), 0, &mut actions);
     assert!(session.is_open());
     (session, actions)
 }
@@ -155,27 +133,20 @@ fn sessions_survive_mutated_streams() {
             }
             to_client.extend_from_slice(&octets);
             to_server.extend_from_slice(&octets);
-            client.on(client::Event::Received(&mut to_client), now_ms, &mut of_client);
-            server.on(server::Event::Received(&mut to_server), now_ms, &mut of_server);
+            client.on(Event::Received(&mut to_client), now_ms, &mut of_client);
+            server.on(Event::Received(&mut to_server), now_ms, &mut of_server);
             now_ms += chance.below(20_000) as u64;
-            client.on(client::Event::Tick, now_ms, &mut of_client);
-            server.on(server::Event::Tick, now_ms, &mut of_server);
+            client.on(Event::Tick, now_ms, &mut of_client);
+            server.on(Event::Tick, now_ms, &mut of_server);
             // Whatever came in, what goes out is whole PDUs of the session's layout.
-            check_output(client.version(), &mut of_client.send);
-            check_output(server.version(), &mut of_server.send);
+            packets(client.dialect().version(), &mut of_client.send);
+            packets(server.dialect().version(), &mut of_server.send);
             of_client.up.clear();
             of_server.up.clear();
         }
         closed += u32::from(of_client.close.is_some()) + u32::from(of_server.close.is_some());
     }
     assert!(closed > 0, "some streams are beyond repair");
-}
-
-fn check_output(version: Version, send: &mut BytesMut) {
-    while let Some(frame) = next_frame(send, FRAME_LIMITS).unwrap() {
-        decode(version, &frame).unwrap();
-    }
-    assert!(send.is_empty());
 }
 
 #[test]

@@ -54,7 +54,12 @@ impl<D: Dialect> Session<D> {
         if listens && let Some((sequence, answer)) = self.dialect.refuse_malformed(&malformed, frame) {
             self.write(sequence, &answer, actions);
         }
+        let is_login_answer =
+            matches!(self.state, State::LoggingIn { sequence, .. } if answered == Some(sequence));
         self.odd(Oddity::Undecodable(malformed), now_ms, actions);
+        if is_login_answer {
+            self.close(CloseReason::LoginUnreadable, actions);
+        }
         self.end_when_quiet(now_ms, actions);
     }
 

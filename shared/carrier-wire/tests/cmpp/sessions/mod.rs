@@ -1,6 +1,6 @@
 //! Sessions of both sides, with the time and the octets played by hand.
 
-mod client;
+pub(crate) mod client;
 mod ending;
 mod login;
 mod messages;
