@@ -7,14 +7,16 @@ use std::{
 };
 
 use hongyan_catalog::Link;
-use hongyan_domain::Carrier;
-use hongyan_proto::{
-    carrier::v1::{ConnectionState as ProtoConnection, LinkState as ProtoLink},
-    common::v1::Carrier as ProtoCarrier,
-};
-use tokio::sync::watch;
+use hongyan_proto::carrier::v1::{ConnectionState as ProtoConnection, LinkState as ProtoLink};
+use tokio::{sync::watch, time::Instant};
 
-use crate::{clock, events::signed, latency::Latency, protocol::Direction, rate::Rate};
+use crate::{
+    clock,
+    events::{carrier, signed},
+    latency::Latency,
+    protocol::Direction,
+    rate::Rate,
+};
 
 /// What a connection is doing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -95,6 +97,8 @@ pub struct Board {
     link: Link,
     lines: Mutex<BTreeMap<u16, Line>>,
     ready: watch::Sender<usize>,
+    /// Since when no connection can send; `None` while one can.
+    down_since: Mutex<Option<Instant>>,
     sent: Mutex<Rate>,
     receipts: Mutex<Rate>,
 }
@@ -106,6 +110,7 @@ impl Board {
             link: link.clone(),
             lines: Mutex::default(),
             ready: watch::Sender::new(0),
+            down_since: Mutex::new(Some(Instant::now())),
             sent: Mutex::default(),
             receipts: Mutex::default(),
         }
@@ -220,6 +225,11 @@ impl Board {
         self.ready.subscribe()
     }
 
+    /// For how long no connection of this process could send; `None` while one can.
+    pub fn down_for(&self) -> Option<Duration> {
+        lock(&self.down_since).map(|since| since.elapsed())
+    }
+
     /// As it is told to operators.
     pub fn state(&self) -> ProtoLink {
         let now_ms = clock::unix_ms();
@@ -271,15 +281,6 @@ impl Board {
 /// 0 for none.
 fn told_ms(took: Option<Duration>) -> f64 {
     took.unwrap_or_default().as_secs_f64() * 1_000.0
-}
-
-fn carrier(carrier: Carrier) -> ProtoCarrier {
-    match carrier {
-        Carrier::ChinaMobile => ProtoCarrier::ChinaMobile,
-        Carrier::ChinaUnicom => ProtoCarrier::ChinaUnicom,
-        Carrier::ChinaTelecom => ProtoCarrier::ChinaTelecom,
-        Carrier::ChinaBroadnet => ProtoCarrier::ChinaBroadnet,
-    }
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {

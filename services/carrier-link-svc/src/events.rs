@@ -1,13 +1,17 @@
 //! What a link tells: events for dispatch on `{p}:receipts`, and events for the record. Pure but for the events' ids.
 
-use hongyan_domain::{LinkName, MessageId};
+use bytes::Bytes;
+use hongyan_catalog::CarrierSeen;
+use hongyan_domain::{Carrier, LinkName, MessageId};
 use hongyan_envelope::Tag;
 use hongyan_proto::{
     audit::v1::AuditEvent,
     carrier::v1::{
-        LinkEvent, MessageExpired, MessageUnsendable, SegmentReceipt, SegmentRefused, SegmentSubmitted,
-        SubmitUncertain, link_event::Event,
+        CarrierLearned, LessonSource, LinkEvent, LinkHealth, MessageExpired, MessageReturned,
+        MessageUnsendable, ReturnReason, SegmentReceipt, SegmentRefused, SegmentSubmitted, SubmitUncertain,
+        link_event::Event,
     },
+    common::v1::Carrier as ProtoCarrier,
 };
 use hongyan_telemetry::TraceContext;
 use prost::Message as _;
@@ -123,6 +127,65 @@ impl Teller {
         )
     }
 
+    /// Nothing of the message is with the carrier and the link does not go on with it. `sealed` is the queue entry's body
+    /// as it was; `raw_code` is empty where the carrier said nothing.
+    pub fn returned(
+        &self,
+        about: &About<'_>,
+        reason: ReturnReason,
+        raw_code: &str,
+        sealed: Bytes,
+        attempt: u32,
+        now_ms: u64,
+    ) -> Told {
+        let event = Event::Returned(MessageReturned {
+            reason: reason.into(),
+            raw_code: raw_code.to_owned(),
+            sealed,
+            attempt,
+        });
+        let outcome = match reason {
+            ReturnReason::NoRoute => "NO_ROUTE",
+            ReturnReason::LinkDown => "LINK_DOWN",
+            ReturnReason::Unspecified => "UNSPECIFIED",
+        };
+        let attributes = [
+            ("raw_code", raw_code.to_owned()),
+            ("attempt", attempt.to_string()),
+        ];
+        self.tell(about, event, "MESSAGE_RETURNED", outcome, &attributes, now_ms)
+    }
+
+    /// A subscriber's text came by this link: what that says about the subscriber's carrier. For dispatch alone.
+    pub fn learned(&self, subject: &Tag, seen: CarrierSeen, now_ms: u64) -> Vec<u8> {
+        let event = Event::CarrierLearned(CarrierLearned {
+            subject_tag: subject.as_bytes().to_vec().into(),
+            carrier: carrier(seen.carrier).into(),
+            expected: carrier(seen.expected).into(),
+            source: LessonSource::Uplink.into(),
+        });
+        self.about_no_message(event, now_ms)
+    }
+
+    /// How the link is in this process. For dispatch alone.
+    pub fn health(&self, instance: &str, ready: usize, allowed: u16, is_gone: bool, now_ms: u64) -> Vec<u8> {
+        let event = Event::Health(LinkHealth {
+            instance: instance.to_owned(),
+            connections_ready: u32::try_from(ready).unwrap_or(u32::MAX),
+            connections_allowed: u32::from(allowed),
+            gone: is_gone,
+        });
+        self.about_no_message(event, now_ms)
+    }
+
+    fn about_no_message(&self, event: Event, now_ms: u64) -> Vec<u8> {
+        let event = LinkEvent {
+            event: Some(event),
+            ..self.event(now_ms)
+        };
+        event.encode_to_vec()
+    }
+
     /// A receipt, of a message that only the store can name: both forms leave out message, segment and trace, which the
     /// script adds at the end.
     pub fn receipt(
@@ -230,6 +293,16 @@ impl Teller {
             attributes: attributes.map(|(key, value)| (key.to_owned(), value)).collect(),
             ..AuditEvent::default()
         }
+    }
+}
+
+/// A carrier as the protobuf messages name it.
+pub fn carrier(carrier: Carrier) -> ProtoCarrier {
+    match carrier {
+        Carrier::ChinaMobile => ProtoCarrier::ChinaMobile,
+        Carrier::ChinaUnicom => ProtoCarrier::ChinaUnicom,
+        Carrier::ChinaTelecom => ProtoCarrier::ChinaTelecom,
+        Carrier::ChinaBroadnet => ProtoCarrier::ChinaBroadnet,
     }
 }
 

@@ -124,7 +124,8 @@ pub fn text(
 ) -> Inbound {
     // A header that does not fit is taken for text: better a few odd characters than a text that is lost.
     let header = has_header.then(|| Udh::parse(content).ok()).flatten();
-    let octets = content.slice(header.map_or(0, |header| header.len.min(content.len()))..);
+    let header_len = header.map_or(0, |header| header.len.min(content.len()));
+    let (coding, octets) = coding.without_header(header_len, content.slice(header_len..));
     match header.and_then(|header| header.concat) {
         Some(concat) if concat.total() > 1 => Inbound::Part(Part {
             from,
@@ -150,8 +151,8 @@ fn text_of(coding: Coding, octets: &[u8]) -> String {
 
 /// A part as it is stored (sealed): its coding and its octets.
 pub fn pack(coding: Coding, octets: &[u8]) -> Vec<u8> {
-    let mut packed = Vec::with_capacity(octets.len() + 1);
-    packed.push(coding.msg_fmt());
+    let mut packed = Vec::with_capacity(octets.len() + 2);
+    packed.extend_from_slice(&coding.code().to_be_bytes());
     packed.extend_from_slice(octets);
     packed
 }
@@ -160,9 +161,9 @@ pub fn pack(coding: Coding, octets: &[u8]) -> Vec<u8> {
 pub fn join(parts: Vec<Option<Vec<u8>>>) -> String {
     let total = u8::try_from(parts.len()).unwrap_or(u8::MAX);
     let parts = parts.into_iter().map(|part| {
-        let (coding, octets) = part.as_deref()?.split_first()?;
+        let (code, octets) = part.as_deref()?.split_first_chunk()?;
         Some(PartBody {
-            coding: Coding::of_msg_fmt(*coding),
+            coding: Coding::of_code(u16::from_be_bytes(*code))?,
             text: Bytes::copy_from_slice(octets),
         })
     });

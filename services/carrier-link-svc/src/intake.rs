@@ -1,7 +1,10 @@
 //! Taking messages off the queues of one class, as far as there is room for them and a connection to send them on.
 
+mod returning;
+
 use std::{sync::Arc, time::Duration};
 
+use bytes::Bytes;
 use hongyan_domain::{MessageClass, MessageId};
 use hongyan_envelope::SUBJECT;
 use hongyan_queue::{Backoff, Entry, Group};
@@ -12,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     clock,
     events::{About, Told},
+    health,
     link::LinkShared,
     outbound::{Outbound, Unreadable, Unsendable},
     policy::{Intent, Resume, sends_again},
@@ -62,13 +66,20 @@ pub async fn run(link: Arc<LinkShared>, class: MessageClass, shutdown: Cancellat
     backoff.reset();
     while !shutdown.is_cancelled() {
         // Without a connection the work is left to processes that have one.
-        let connected = ready.wait_for(|count| *count > 0);
-        if shutdown
-            .run_until_cancelled(connected)
-            .await
-            .is_none_or(|ready| ready.is_err())
-        {
-            return;
+        if *ready.borrow_and_update() == 0 {
+            let changed = async {
+                tokio::select! {
+                    changed = ready.changed() => changed.is_ok(),
+                    () = tokio::time::sleep(RECLAIM_PERIOD) => true,
+                }
+            };
+            if shutdown.run_until_cancelled(changed).await != Some(true) {
+                return;
+            }
+            if *ready.borrow() == 0 && health::is_down(&intake.link).await {
+                intake.return_all(&shutdown).await;
+            }
+            continue;
         }
         if let Err(error) = intake.turn(&mut reclaim_at, &shutdown).await {
             tracing::debug!(link = intake.link.name(), class = class.as_str(), %error, "nothing was taken");
@@ -79,6 +90,14 @@ pub async fn run(link: Arc<LinkShared>, class: MessageClass, shutdown: Cancellat
             backoff.reset();
         }
     }
+}
+
+/// An entry that was opened.
+struct Opened {
+    place: Place,
+    sealed: Bytes,
+    outbound: Outbound,
+    carried: Option<TraceContext>,
 }
 
 struct Intake {
@@ -126,15 +145,13 @@ impl Intake {
         let mut again = Vec::new();
         for entry in entries {
             match self.open(&entry) {
-                Ok(Some((place, outbound, carried))) if entry.delivery_count > 1 => {
-                    again.push((place, outbound, carried));
-                }
-                Ok(Some((place, outbound, carried))) => {
+                Ok(Some(opened)) if entry.delivery_count > 1 => again.push(opened),
+                Ok(Some(opened)) => {
                     let fresh = Intent {
                         attempt: 1,
                         ..Intent::default()
                     };
-                    self.begin(place, outbound, carried, &fresh, true, shutdown).await;
+                    self.begin(opened, &fresh, true, shutdown).await;
                 }
                 Ok(None) | Err(NotTaken::Later) => {}
                 Err(NotTaken::Dead(reason)) => {
@@ -148,28 +165,30 @@ impl Intake {
                 }
             }
         }
-        let asked = again
-            .iter()
-            .map(|(place, _, _)| (place.partition, place.message_id));
-        let intents = match self.link.store.intents(asked).await {
-            Ok(intents) => intents,
-            Err(error) => {
-                // Their leases run on; the next reclaim finds them again.
-                for (place, _, _) in &again {
-                    self.link.desk.let_go(place);
-                }
-                return Err(error);
-            }
-        };
-        for ((place, outbound, carried), intent) in again.into_iter().zip(intents) {
-            self.begin(place, outbound, carried, &intent, false, shutdown)
-                .await;
+        let intents = self.intents(&again).await?;
+        for (opened, intent) in again.into_iter().zip(intents) {
+            self.begin(opened, &intent, false, shutdown).await;
         }
         Ok(())
     }
 
+    /// What was written down of these; where that cannot be read they are let go.
+    async fn intents(&self, opened: &[Opened]) -> Result<Vec<Intent>, hongyan_queue::QueueError> {
+        let asked = opened
+            .iter()
+            .map(|opened| (opened.place.partition, opened.place.message_id));
+        let intents = self.link.store.intents(asked).await;
+        if intents.is_err() {
+            // Their leases run on; the next reclaim finds them again.
+            for opened in opened {
+                self.link.desk.let_go(&opened.place);
+            }
+        }
+        intents
+    }
+
     /// `Ok(None)` for an entry that this process works on already.
-    fn open(&self, entry: &Entry) -> Result<Option<(Place, Outbound, Option<TraceContext>)>, NotTaken> {
+    fn open(&self, entry: &Entry) -> Result<Option<Opened>, NotTaken> {
         let body = entry.body().ok_or(NotTaken::Dead("BODY_MISSING"))?;
         let keyring = self.link.keyring.current();
         let plain = keyring.open(OUTBOUND, body).map_err(|error| {
@@ -194,20 +213,24 @@ impl Intake {
             Ok(Err((message_id, why))) => Err(NotTaken::Unsendable(place(message_id), why, carried)),
             Ok(Ok(outbound)) => {
                 let place = place(outbound.message_id);
-                Ok(self.link.desk.hold(&place).then_some((place, outbound, carried)))
+                let is_new = self.link.desk.hold(&place);
+                Ok(is_new.then(|| Opened {
+                    place,
+                    sealed: Bytes::copy_from_slice(body),
+                    outbound,
+                    carried,
+                }))
             }
         }
     }
 
-    async fn begin(
-        &self,
-        place: Place,
-        outbound: Outbound,
-        carried: Option<TraceContext>,
-        intent: &Intent,
-        is_first: bool,
-        shutdown: &CancellationToken,
-    ) {
+    async fn begin(&self, opened: Opened, intent: &Intent, is_first: bool, shutdown: &CancellationToken) {
+        let Opened {
+            place,
+            sealed,
+            outbound,
+            carried,
+        } = opened;
         // Parts that follow others must have their reference, or the phone cannot join them.
         let reference = intent.reference.unwrap_or_else(|| self.link.next_reference());
         let parts = match outbound.parts(reference, self.link.link.text) {
@@ -228,6 +251,7 @@ impl Intake {
         let mut work = Work {
             place,
             order: self.link.desk.next_order(),
+            sealed,
             outbound,
             parts,
             reference,

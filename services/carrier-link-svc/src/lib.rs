@@ -35,6 +35,7 @@ pub mod connection;
 pub mod desk;
 pub mod doubt;
 pub mod events;
+pub mod health;
 pub mod inbound;
 pub mod intake;
 pub mod lanes;
@@ -51,6 +52,7 @@ pub mod recorder;
 pub mod rpc;
 pub mod runner;
 pub mod settings;
+pub mod sgip_listener;
 pub mod signal;
 pub mod slot;
 pub mod slowdown;
@@ -101,6 +103,8 @@ pub async fn build(settings: Settings, ctx: Context) -> Result<Service, BuildErr
         consumer: Consumer::unique("link"),
         keyring,
         actor: ctx.credentials.id().to_string(),
+        instance: ctx.instance.clone(),
+        catalog: Some(catalog.clone()),
         codes: codes::Codes::of(&catalog),
         tuning: settings.tuning,
     };

@@ -5,7 +5,7 @@ use std::sync::{
     atomic::{AtomicU16, Ordering},
 };
 
-use hongyan_catalog::Link;
+use hongyan_catalog::{Link, LiveCatalog};
 use hongyan_chassis::LiveKeyring;
 use hongyan_queue::{Consumer, Redis};
 use rand::Rng;
@@ -33,6 +33,10 @@ pub struct Common {
     pub keyring: LiveKeyring,
     /// This service's SPIFFE id.
     pub actor: String,
+    /// This process's name among its replicas, for operators and for dispatch.
+    pub instance: Arc<str>,
+    /// The declared world; `None` where a link is run by itself.
+    pub catalog: Option<LiveCatalog>,
     /// What the carriers' codes mean.
     pub codes: Codes,
     /// How links are worked.
@@ -53,6 +57,10 @@ pub struct LinkShared {
     pub teller: Teller,
     /// The keys in force.
     pub keyring: LiveKeyring,
+    /// This process's name among its replicas.
+    pub instance: Arc<str>,
+    /// The declared world.
+    pub catalog: Option<LiveCatalog>,
     /// What the carriers' codes mean.
     pub codes: Codes,
     /// How it is worked.
@@ -77,6 +85,8 @@ impl LinkShared {
                 actor: common.actor.clone(),
             },
             keyring: common.keyring.clone(),
+            instance: Arc::clone(&common.instance),
+            catalog: common.catalog.clone(),
             codes: common.codes.clone(),
             tuning: common.tuning.clone(),
             board: Board::new(link),

@@ -2,12 +2,13 @@
 
 use std::{sync::Arc, time::Duration};
 
+use hongyan_catalog::Protocol;
 use hongyan_domain::MessageClass;
 use hongyan_queue::Group;
 use tokio::task::{JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 
-use crate::{clock, intake, link::LinkShared, slot};
+use crate::{clock, health, intake, link::LinkShared, sgip_listener, slot};
 
 /// Gauges are renewed so often.
 const GAUGES_PERIOD: Duration = Duration::from_secs(2);
@@ -48,6 +49,10 @@ pub async fn run(link: Arc<LinkShared>, shutdown: CancellationToken) -> Result<(
     for number in 0..link.link.connections {
         slots.spawn(slot::run(Arc::clone(&link), number, shutdown.clone()));
     }
+    if let Protocol::Sgip(settings) = &link.link.protocol {
+        let listener = sgip_listener::run(Arc::clone(&link), settings.clone(), shutdown.clone());
+        slots.spawn(listener);
+    }
     // These go on until the last connection has ended: it needs pace and leases as long as it works.
     let helpers_end = CancellationToken::new();
     let mut helpers = JoinSet::new();
@@ -59,6 +64,7 @@ pub async fn run(link: Arc<LinkShared>, shutdown: CancellationToken) -> Result<(
     helpers.spawn(renew(Arc::clone(&link), helpers_end.clone()));
     helpers.spawn(give_back_idle(Arc::clone(&link), helpers_end.clone()));
     helpers.spawn(gauges(Arc::clone(&link), helpers_end.clone()));
+    helpers.spawn(health::run(Arc::clone(&link), helpers_end.clone()));
     let mut intakes = JoinSet::new();
     for class in MessageClass::ALL {
         intakes.spawn(intake::run(Arc::clone(&link), class, shutdown.clone()));

@@ -47,6 +47,9 @@ pub struct Tuning {
     pub doubt_wait: Duration,
     /// `link.drain_ms` (8,000): how long a draining connection waits for open answers.
     pub drain: Duration,
+    /// `link.down_after_ms` (30,000): a link that no process can send on for so long gives back what it holds unsent, so that
+    /// it goes another way.
+    pub down_after: Duration,
     /// `link.max_attempts` (3): how often a segment without answer is sent again where its class allows that.
     pub max_attempts: u32,
     /// `link.max_throttled` (50): how often a segment is tried again after the carrier asked to slow down.
@@ -92,6 +95,7 @@ impl Tuning {
             answer_within: within("link.answer_within_ms", 20_000, 100, HOUR_MS),
             doubt_wait: within("link.doubt_wait_ms", 30_000, 100, HOUR_MS / 2),
             drain: within("link.drain_ms", 8_000, 1, HOUR_MS),
+            down_after: within("link.down_after_ms", 30_000, 100, 24 * HOUR_MS),
             max_attempts: source.within("link.max_attempts", 3, 1, 100) as u32,
             max_throttled: source.within("link.max_throttled", 50, 1, 10_000) as u32,
             require_gateway_proof: source.or("link.require_gateway_proof", false),
@@ -118,6 +122,7 @@ impl Default for Tuning {
             answer_within: Duration::from_secs(20),
             doubt_wait: Duration::from_secs(30),
             drain: Duration::from_secs(8),
+            down_after: Duration::from_secs(30),
             max_attempts: 3,
             max_throttled: 50,
             require_gateway_proof: false,

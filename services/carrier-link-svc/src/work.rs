@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use bytes::Bytes;
 use hongyan_carrier_wire::concat::Part;
 use hongyan_envelope::Tag;
 use hongyan_telemetry::{TraceContext, context, names};
@@ -21,6 +22,8 @@ pub struct Work {
     pub place: Place,
     /// Its rank within its class: the order in which messages were taken off the queue.
     pub order: u64,
+    /// The entry's body as it was, to be given back.
+    pub sealed: Bytes,
     /// What is to be sent.
     pub outbound: Outbound,
     /// Its parts.
@@ -76,6 +79,11 @@ impl Work {
     /// Its validity has run out.
     pub fn is_expired(&self, now_ms: u64) -> bool {
         now_ms >= self.outbound.valid_until_unix_ms
+    }
+
+    /// Certainly nothing of it is with the carrier.
+    pub fn is_untouched(&self) -> bool {
+        self.segment == 1 && self.attempt == 1
     }
 
     /// For an event about the segment that is next.

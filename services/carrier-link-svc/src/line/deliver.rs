@@ -1,5 +1,6 @@
 //! Receipts and uplinks: stored first, answered then. [`Verdict::Taken`] means that it is durable.
 
+use hongyan_catalog::LiveCatalog;
 use hongyan_telemetry::{TraceContext, context, names};
 use tracing::Span;
 
@@ -38,6 +39,7 @@ impl Line {
             span,
             parts: None,
         };
+        self.tell_carrier(&delivered.inbound);
         match self.job_of(delivered, &mut delivery) {
             Ok(job) => self.order(
                 job,
@@ -46,6 +48,29 @@ impl Line {
             ),
             Err(verdict) => Self::respond(&delivery, verdict, Some((talk, now_ms))),
         }
+    }
+
+    /// A subscriber whose text came by this link is where this link's carrier is: told once for each text.
+    fn tell_carrier(&mut self, inbound: &Inbound) {
+        let from = match inbound {
+            Inbound::Text(text) => &text.from,
+            Inbound::Part(part) if part.concat.number() == 1 => &part.from,
+            _ => return,
+        };
+        let Some(number) = &from.msisdn else {
+            return;
+        };
+        let catalog = self.link.catalog.as_ref().map(LiveCatalog::current);
+        let Some(seen) = catalog.and_then(|catalog| catalog.carrier_seen(&self.link.link.name, number))
+        else {
+            return;
+        };
+        let subject = uplink::subject(&self.link.keyring.current(), from);
+        let tell = Job::Tell {
+            partition: from.partition(self.link.store.partitions()),
+            event: self.link.teller.learned(&subject, seen, clock::unix_ms()),
+        };
+        self.order(tell, Pending::Nothing, Some(self.link.tuning.answer_within));
     }
 
     /// What is to be stored; `Err` holds the verdict by which the delivery is refused.

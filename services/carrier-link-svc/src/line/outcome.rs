@@ -1,6 +1,7 @@
 //! What the carrier answered to a submit, and what follows.
 
 use hongyan_carrier_wire::session::Uncertain;
+use hongyan_proto::carrier::v1::ReturnReason;
 use hongyan_telemetry::names;
 use tokio::time::Instant;
 
@@ -64,6 +65,10 @@ impl Line {
                 why: Refused::Repeated,
                 ..
             } if self.has_left_again(&flight) => self.uncertain(token, flight, Uncertain::Unreadable),
+            Outcome::Refused {
+                raw_code,
+                why: Refused::NoRoute,
+            } if flight.work.is_untouched() => self.no_route(flight, &raw_code),
             Outcome::Refused { raw_code, .. } => self.refused(flight, &raw_code),
             Outcome::Uncertain(why) => self.uncertain(token, flight, why),
             Outcome::NotSent(NotSent::Unwritable(field)) => {
@@ -149,6 +154,26 @@ impl Line {
             .teller
             .refused(&work.about(), raw_code, work.attempt, now_ms);
         self.end(work, told, None, "REFUSED", now_ms);
+    }
+
+    /// The number is not this carrier's, and nothing of the message is here: dispatch sends it another way, or ends it.
+    fn no_route(&mut self, flight: Flight, raw_code: &str) {
+        let Flight { work, span, .. } = flight;
+        span.record(names::RAW_CODE, raw_code);
+        metrics::counter!(
+            "hongyan_link_returned_total", "link" => self.link.name().to_owned(), "reason" => "NO_ROUTE"
+        )
+        .increment(1);
+        let now_ms = clock::unix_ms();
+        let told = self.link.teller.returned(
+            &work.about_all(),
+            ReturnReason::NoRoute,
+            raw_code,
+            work.sealed.clone(),
+            work.attempt,
+            now_ms,
+        );
+        self.end(work, told, None, "RETURNED", now_ms);
     }
 
     fn uncertain(&mut self, token: u64, flight: Flight, why: Uncertain) {

@@ -7,6 +7,7 @@
 //! To add a protocol: write its [`Protocol`] in a module of its own, and its constructor in [`open`].
 
 mod cmpp;
+mod sgip;
 mod talk;
 mod times;
 
@@ -22,6 +23,7 @@ use hongyan_domain::status;
 
 use crate::{inbound::Inbound, link::LinkShared, outbound::Outbound};
 
+pub use sgip::accept as accept_sgip;
 pub use talk::Talk;
 
 /// One connection's protocol.
@@ -346,10 +348,8 @@ pub fn open(link: &LinkShared, slot: u16, version: Option<u8>) -> Result<Box<dyn
     use hongyan_catalog::Protocol as Spoken;
     match &link.link.protocol {
         Spoken::Cmpp(settings) => cmpp::open(link, settings, version),
-        other @ (Spoken::Sgip(_) | Spoken::Smgp(_) | Spoken::Smpp(_)) => {
-            let _ = slot;
-            Err(CannotOpen::NotSpoken(other.label()))
-        }
+        Spoken::Sgip(settings) => sgip::open(link, settings, slot),
+        other @ (Spoken::Smgp(_) | Spoken::Smpp(_)) => Err(CannotOpen::NotSpoken(other.label())),
     }
 }
 

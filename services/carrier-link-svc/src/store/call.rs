@@ -50,6 +50,8 @@ static SETTLE: LazyLock<Script> = LazyLock::new(|| {
 });
 static RECEIPT: LazyLock<Script> =
     LazyLock::new(|| Script::new("receipt", &[lua::AUDIT, PROTO, include_str!("lua/receipt.lua")]));
+static TELL: LazyLock<Script> =
+    LazyLock::new(|| Script::new("link-tell", &[PROTO, include_str!("lua/tell.lua")]));
 static UPLINK: LazyLock<Script> =
     LazyLock::new(|| Script::new("uplink", &[lua::AUDIT, PROTO, include_str!("lua/uplink.lua")]));
 static PART: LazyLock<Script> = LazyLock::new(|| Script::new("uplink-part", &[include_str!("lua/part.lua")]));
@@ -191,6 +193,10 @@ impl Job {
             .arg(keys::doubt_member(link, tag))
             .arg(*look_at_ms)
             .arg(MOST_DOUBTS),
+            Self::Tell { partition, event } => TELL
+                .prepare()
+                .key(shared::receipts(*partition))
+                .arg(event.as_slice()),
             Self::Uplink {
                 partition,
                 carrier_message_id,
@@ -254,7 +260,7 @@ impl Job {
                 0 => Ok(Reply::Lost),
                 _ => Ok(Reply::Done),
             },
-            Self::Clear(..) | Self::Settle { .. } | Self::Uplink { .. } => {
+            Self::Clear(..) | Self::Settle { .. } | Self::Tell { .. } | Self::Uplink { .. } => {
                 Ok(if yes(value)? { Reply::Done } else { Reply::Before })
             }
             Self::Complete { .. } => match read::<i64>("uplink-complete", value)? {

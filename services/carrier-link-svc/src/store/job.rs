@@ -116,6 +116,13 @@ pub enum Job {
         /// When.
         now_ms: u64,
     },
+    /// Something that is told to dispatch and is about no message of ours.
+    Tell {
+        /// On whose stream.
+        partition: Partition,
+        /// A `LinkEvent`.
+        event: Vec<u8>,
+    },
     /// A subscriber's whole text.
     Uplink {
         /// Of the sender.

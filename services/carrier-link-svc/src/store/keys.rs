@@ -12,6 +12,11 @@ pub(super) fn pace(link: &LinkName) -> String {
     format!("{{link:{link}}}:pace")
 }
 
+/// There while a process can send: `{link:<link>}:ready`.
+pub(super) fn ready(link: &LinkName) -> String {
+    format!("{{link:{link}}}:ready")
+}
+
 /// What is being submitted of a message: `{p0}:intent:<link>:<message id>`.
 pub(super) fn intent(partition: Partition, link: &LinkName, message_id: MessageId) -> String {
     format!("{{{partition}}}:intent:{link}:{message_id}")

@@ -11,6 +11,7 @@
 //! | `{p}:moseen:<link>:<carrier's id>` | that an uplink, or a part of one, is stored | 24 h |
 //! | `{p}:part:<link>:…`, `{p}:part:deadlines` | parts of long uplinks, sealed | until complete or given up |
 //! | `{link:<link>}:slot:<n>` | the process that may hold connection n | its lease |
+//! | `{link:<link>}:ready` | there while a process can send | 6 s |
 //! | `{link:<link>}:pace` | the next free time slot of the link's pace | 60 s |
 //!
 //! Everything else that it writes belongs to others: `{p}:receipts`, `{p}:uplinks`, `{p}:audit`.

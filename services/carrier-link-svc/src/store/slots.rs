@@ -45,6 +45,27 @@ impl Store {
         }))
     }
 
+    /// Some connection of this process can send: for so long nobody takes the link for down.
+    pub async fn tell_ready(&self, ttl: Duration) -> Result<(), QueueError> {
+        redis::cmd("SET")
+            .arg(keys::ready(&self.link))
+            .arg(self.consumer.as_str())
+            .arg("PX")
+            .arg(millis(ttl))
+            .query_async(&mut self.redis.shared())
+            .await
+            .map_err(|error| QueueError::from_redis("SET", &error))
+    }
+
+    /// Whether any process has said lately that it can send.
+    pub async fn is_somebody_ready(&self) -> Result<bool, QueueError> {
+        redis::cmd("EXISTS")
+            .arg(keys::ready(&self.link))
+            .query_async(&mut self.redis.shared())
+            .await
+            .map_err(|error| QueueError::from_redis("EXISTS", &error))
+    }
+
     async fn renew_slot(&self, slot: u16, ttl: Duration) -> Result<bool, QueueError> {
         SLOT_RENEW
             .prepare()

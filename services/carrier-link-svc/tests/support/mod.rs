@@ -4,9 +4,9 @@
 #![allow(unreachable_pub, reason = "a test file includes this as a private module")]
 
 pub mod gateway;
-pub mod sgip_gateway;
 #[path = "../../../../shared/queue/tests/support/mod.rs"]
 pub mod private;
+pub mod sgip_gateway;
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
@@ -22,7 +22,7 @@ use hongyan_config::SecretFile;
 use hongyan_domain::{Carrier, LinkName, MessageClass, MessageId, Msisdn, Partition};
 use hongyan_proto::{
     audit::v1::AuditEvent,
-    carrier::v1::{InboundUplink, LinkEvent, OutboundMessage, link_event::Event},
+    carrier::v1::{InboundUplink, LinkEvent, LinkHealth, OutboundMessage, link_event::Event},
 };
 use hongyan_queue::{Consumer, Redis, keys};
 use prost::Message as _;
@@ -103,6 +103,8 @@ impl World {
             consumer: Consumer::unique("link"),
             keyring: self.keyring.clone(),
             actor: "spiffe://test/svc/carrier-link".to_owned(),
+            instance: "link-0".into(),
+            catalog: None,
             codes: Codes::default(),
             tuning: Tuning {
                 lease: Duration::from_millis(1_500),
@@ -177,8 +179,24 @@ impl World {
             .unwrap();
     }
 
-    /// Everything on the receipts stream.
+    /// Everything on the receipts stream but the links' health.
     pub async fn events(&self) -> Vec<LinkEvent> {
+        let told = self.told().await;
+        let is_health = |event: &LinkEvent| matches!(event.event, Some(Event::Health(_)));
+        told.into_iter().filter(|event| !is_health(event)).collect()
+    }
+
+    /// What the links told of their health, in order.
+    pub async fn health(&self) -> Vec<LinkHealth> {
+        let told = self.told().await;
+        let health = told.into_iter().filter_map(|event| match event.event {
+            Some(Event::Health(health)) => Some(health),
+            _ => None,
+        });
+        health.collect()
+    }
+
+    async fn told(&self) -> Vec<LinkEvent> {
         let bodies = self.bodies(&keys::receipts(partition())).await;
         bodies
             .iter()

@@ -11,6 +11,8 @@ use hongyan_carrier_wire::{
     },
 };
 
+use hongyan_catalog::TextRules;
+
 use super::{
     counters,
     delivering::{Asked, Delivering},
@@ -44,7 +46,7 @@ fn delivering() -> Delivering {
 }
 
 fn submit(outbound: &Outbound, number: u8, total: u8) -> Submit {
-    let parts = outbound.parts(77).unwrap();
+    let parts = outbound.parts(77, TextRules::default()).unwrap();
     let segment = Segment {
         token: 0,
         outbound,
