@@ -8,6 +8,9 @@
 //! Certificates, keys, roots and the table are files. They are read again while the process runs; a change is taken
 //! whole (roots too) for connections made from then on, and a file that cannot be used leaves the old one in force.
 //!
+//! Outside the mesh, where nobody has a SPIFFE id, a server is known by its name and by the authorities that a link or
+//! provider names: [`OutsideServer`].
+//!
 //! This is the one crate that names `rustls`.
 
 mod acceptor;
@@ -16,6 +19,7 @@ mod credentials;
 mod layer;
 mod live_table;
 mod method_table;
+mod outside;
 mod peer;
 mod settings;
 mod spiffe;
@@ -27,6 +31,7 @@ pub use credentials::{CredentialError, Credentials};
 pub use layer::{MethodTableLayer, MethodTableService};
 pub use live_table::LiveMethodTable;
 pub use method_table::{MethodTable, MethodTableError, Pattern};
+pub use outside::{OutsideError, OutsideServer};
 pub use peer::Peer;
 pub use settings::IdentitySettings;
 pub use spiffe::{InvalidSpiffeId, SpiffeId};
