@@ -45,7 +45,9 @@ fn collect_hex(value: &serde_json::Value, found: &mut Vec<Vec<u8>>) {
 
 fn run(name: &str, body: Body) {
     let seeds = seeds();
-    seeds.iter().for_each(|seed| body(seed));
+    for seed in &seeds {
+        body(seed);
+    }
     let mut chance = Chance::new(name.bytes().map(u64::from).sum());
     for _ in 0..DAMAGED {
         let mut octets = seeds[chance.below(seeds.len())].clone();

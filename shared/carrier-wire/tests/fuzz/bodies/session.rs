@@ -63,7 +63,7 @@ pub(crate) fn story<S: Side>(octets: &[u8]) {
     told.step(|session, now_ms, actions| {
         session.on(Event::Connected { unix_ms: UNIX_MS }, now_ms, actions);
     });
-    if source.u8() % 8 != 0 {
+    if !source.one_in(8) {
         told.log_in();
     }
     for _ in 0..MAX_STEPS {
@@ -108,6 +108,9 @@ struct Told<S: Side> {
     said: Vec<(Sequence<S>, Pdu<S>)>,
     reserved: Option<Sequence<S>>,
     closed: Option<CloseReason>,
+    /// What this side may ask and what it may hear, made once.
+    requests: Vec<Pdu<S>>,
+    heard: Vec<Pdu<S>>,
 }
 
 impl<S: Side> Told<S> {
@@ -126,6 +129,8 @@ impl<S: Side> Told<S> {
             said: Vec::new(),
             reserved: None,
             closed: None,
+            requests: S::requests(),
+            heard: S::heard(),
         }
     }
 
@@ -143,13 +148,18 @@ impl<S: Side> Told<S> {
         let _ = self.session.dialect().encode(sequence, pdu, &mut self.input);
     }
 
+    /// One of the PDUs that a peer may send arrives.
+    fn hear_some(&mut self, sequence: Sequence<S>, source: &mut Source<'_>) {
+        let pdu = source.pick(&self.heard);
+        let _ = self.session.dialect().encode(sequence, pdu, &mut self.input);
+    }
+
     fn random_step(&mut self, source: &mut Source<'_>) {
         match source.u8() % 16 {
             0 => self.input.extend_from_slice(source.some()),
             1..=3 => {
-                let heard = S::heard();
-                let pdu = source.pick(&heard);
-                self.hear(S::sequence(source.u8() % 8), pdu);
+                let sequence = S::sequence(source.u8() % 8);
+                self.hear_some(sequence, source);
             }
             4..=6 => self.answer_something(source),
             7 => self.hear_damaged(source),
@@ -178,19 +188,23 @@ impl<S: Side> Told<S> {
             return;
         };
         let (sequence, command) = (*sequence, S::Dialect::command(pdu));
-        let heard = S::heard();
-        let fitting = heard
+        let fitting = self
+            .heard
             .iter()
-            .find(|heard| source.u8() % 4 != 0 && S::Dialect::answers(command, heard));
-        let answer = fitting.unwrap_or_else(|| source.pick(&heard));
-        self.hear(sequence, answer);
+            .find(|heard| !source.one_in(4) && S::Dialect::answers(command, heard));
+        match fitting {
+            Some(answer) => {
+                let _ = self.session.dialect().encode(sequence, answer, &mut self.input);
+            }
+            None => self.hear_some(sequence, source),
+        }
     }
 
     /// A PDU arrives with octets changed behind its length.
     fn hear_damaged(&mut self, source: &mut Source<'_>) {
         let begin = self.input.len();
-        let heard = S::heard();
-        self.hear(S::sequence(source.u8() % 8), source.pick(&heard));
+        let sequence = S::sequence(source.u8() % 8);
+        self.hear_some(sequence, source);
         if let Some(framed) = self.input.get_mut(begin + 4..) {
             for _ in 0..source.u8() % 4 {
                 let at = usize::from(source.u16()) % framed.len().max(1);
@@ -205,7 +219,7 @@ impl<S: Side> Told<S> {
         let token = self.next_token;
         self.next_token += 1;
         self.outcomes.insert(token, (0, 0));
-        let requests = S::requests();
+        let requests = std::mem::take(&mut self.requests);
         let pdu = source.pick(&requests);
         let repeat = if source.flag() {
             Repeat::OnSilence
@@ -222,6 +236,7 @@ impl<S: Side> Told<S> {
             };
             session.on(event, now_ms, actions);
         });
+        self.requests = requests;
     }
 
     /// The application answers something, perhaps what it has answered before.
@@ -230,7 +245,7 @@ impl<S: Side> Told<S> {
             return;
         };
         let at = newest.min(usize::from(source.u8()));
-        let (sequence, request) = if source.u8() % 8 == 0 {
+        let (sequence, request) = if source.one_in(8) {
             let (sequence, request) = self.open.get(at).expect("there is one");
             (*sequence, S::answer(request))
         } else {

@@ -30,6 +30,11 @@ impl<'a> Source<'a> {
         self.u8() & 1 == 1
     }
 
+    /// True once in so many times; behind the end always.
+    pub(crate) fn one_in(&mut self, times: u8) -> bool {
+        self.u8().is_multiple_of(times)
+    }
+
     /// Up to `len` octets.
     pub(crate) fn take(&mut self, len: usize) -> &'a [u8] {
         let (head, rest) = self.rest.split_at(len.min(self.rest.len()));
