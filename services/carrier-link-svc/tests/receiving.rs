@@ -6,14 +6,14 @@ mod support;
 use std::time::Duration;
 
 use hongyan_carrier_wire::{
-    cmpp::{report::ReportForm, session::server::DeliverOutcome},
+    cmpp::report::ReportForm,
     concat::{Reference, split},
     text::Coding,
 };
 use hongyan_domain::MessageClass::{Notice, Otp};
 use support::{
     PHONE, TRACE_ID, World,
-    gateway::{Answer, Gateway, report, uplink},
+    gateway::{Answer, DeliverOutcome, Gateway, report, uplink},
     private::eventually,
 };
 

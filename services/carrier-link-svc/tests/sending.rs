@@ -5,7 +5,7 @@ mod support;
 
 use std::time::Duration;
 
-use hongyan_carrier_wire::cmpp::{Version, session::server::HigherVersion};
+use hongyan_carrier_wire::cmpp::{HigherVersion, Version};
 use hongyan_domain::MessageClass::{Bulk, Notice, Otp, Reply};
 use support::{
     TRACE_ID, World,

@@ -8,16 +8,15 @@ use std::{
 use bytes::BytesMut;
 use hongyan_carrier_wire::{
     cmpp::{
-        MsgId, Version,
+        HigherVersion, MsgId, Pdu, Server, ServerSettings, Verdict, Version,
         auth::Secret,
-        pdu::{Deliver, Submit},
-        session::{
-            Actions, SessionLimits,
-            server::{DeliverOutcome, Event, HigherVersion, LoginAnswer, ServerSession, ServerSettings, Up},
-        },
+        pdu::{Deliver, Submit, SubmitResp},
     },
     concat::Udh,
     field::{Content, FixedStr, TerminalId},
+    session::{
+        Actions, Event as SessionEvent, Oddity, Outcome, Repeat, Session, SessionLimits, Up as SessionUp,
+    },
     text::{Coding, Decoded},
 };
 use tokio::{
@@ -40,6 +39,8 @@ pub enum Answer {
     Silent,
     /// Takes it, and says so only after so many milliseconds.
     TakeAfter(u64),
+    /// Refuses, only after so many milliseconds, with this result.
+    RefuseAfter(u64, u32),
     /// Closes the connection without an answer.
     Cut,
     /// Sends a receipt of this state before the response.
@@ -57,6 +58,18 @@ pub struct Seen {
     pub connection: usize,
 }
 
+type Event<'a> = SessionEvent<'a, Server>;
+type Up = SessionUp<Server>;
+
+/// What the client answered to a delivery.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DeliverOutcome {
+    /// With this result.
+    Answered { result: u32 },
+    /// Nothing.
+    Unanswered,
+}
+
 type Decide = dyn Fn(&Seen) -> Answer + Send + Sync;
 
 #[derive(Default)]
@@ -66,6 +79,7 @@ struct Books {
     logins: Vec<Version>,
     open: usize,
     most_open: usize,
+    repeats: usize,
     lines: Vec<mpsc::UnboundedSender<Order>>,
 }
 
@@ -103,7 +117,6 @@ impl Gateway {
         let settings = ServerSettings {
             max_version,
             on_higher_version,
-            limits: SessionLimits::default(),
         };
         let books = Arc::clone(&kept);
         let decide: Arc<Decide> = Arc::new(decide);
@@ -115,7 +128,7 @@ impl Gateway {
                 let line = Line {
                     books: Arc::clone(&books),
                     decide: Arc::clone(&decide),
-                    session: ServerSession::new(settings).unwrap(),
+                    session: Session::new(Server::new(settings), SessionLimits::default()).unwrap(),
                     actions: Actions::default(),
                     deliveries: Vec::new(),
                     connection,
@@ -153,6 +166,11 @@ impl Gateway {
     pub fn open(&self) -> (usize, usize) {
         let books = self.books.lock().unwrap();
         (books.open, books.most_open)
+    }
+
+    /// Submits that came again under their number while they had no answer.
+    pub fn repeats(&self) -> usize {
+        self.books.lock().unwrap().repeats
     }
 
     /// Delivers over the newest connection; what the client answered.
@@ -237,12 +255,12 @@ pub fn report(
 struct Line {
     books: Arc<Mutex<Books>>,
     decide: Arc<Decide>,
-    session: ServerSession,
+    session: Session<Server>,
     actions: Actions<Up>,
     deliveries: Vec<(u64, oneshot::Sender<DeliverOutcome>)>,
     connection: usize,
     began: Instant,
-    later: Vec<(Instant, u32, Seen)>,
+    later: Vec<(Instant, u32, Seen, u32)>,
     cut: bool,
 }
 
@@ -250,17 +268,35 @@ impl Line {
     fn answer_late(&mut self) {
         let (due, later): (Vec<_>, Vec<_>) = std::mem::take(&mut self.later)
             .into_iter()
-            .partition(|(due, _, _)| *due <= Instant::now());
+            .partition(|(due, ..)| *due <= Instant::now());
         self.later = later;
-        for (_, sequence, seen) in due {
+        for (_, sequence, seen, result) in due {
             let msg_id = msg_id(seen.number);
-            self.books.lock().unwrap().taken.push(seen);
-            self.on(Event::SubmitAnswered {
-                sequence,
-                msg_id,
-                result: 0,
-            });
+            if result == 0 {
+                self.books.lock().unwrap().taken.push(seen);
+            }
+            self.answer(sequence, msg_id, result);
         }
+    }
+
+    fn put_off(&mut self, wait_ms: u64, sequence: u32, seen: Seen, result: u32) {
+        let due = Instant::now() + std::time::Duration::from_millis(wait_ms);
+        self.later.push((due, sequence, seen, result));
+    }
+
+    fn answer(&mut self, sequence: u32, msg_id: MsgId, result: u32) {
+        let pdu = Pdu::SubmitResp(SubmitResp { msg_id, result });
+        self.on(Event::Answer { sequence, pdu: &pdu });
+    }
+
+    fn begin_deliver(&mut self, token: u64, deliver: Deliver) {
+        let pdu = Pdu::Deliver(deliver);
+        self.on(Event::Request {
+            token,
+            sequence: None,
+            pdu: &pdu,
+            repeat: Repeat::Never,
+        });
     }
 
     fn on(&mut self, event: Event<'_>) {
@@ -274,14 +310,14 @@ impl Line {
         let mut orders = Some(orders);
         let mut buffer = BytesMut::new();
         let mut logged_in = false;
-        self.on(Event::Accepted);
+        self.on(Event::Connected { unix_ms: 0 });
         loop {
             while !self.actions.up.is_empty() {
                 for up in std::mem::take(&mut self.actions.up) {
-                    if let Up::LoggedIn { version, .. } = up {
+                    if let Up::Opened(admitted) = &up {
                         logged_in = true;
                         let mut books = self.books.lock().unwrap();
-                        books.logins.push(version);
+                        books.logins.push(admitted.version);
                         books.open += 1;
                         books.most_open = books.most_open.max(books.open);
                         books.lines.extend(orders.take());
@@ -309,7 +345,7 @@ impl Line {
                     Order::Deliver(deliver, tell) => {
                         let token = self.deliveries.len() as u64;
                         self.deliveries.push((token, tell));
-                        self.on(Event::Deliver { token, deliver: &deliver });
+                        self.begin_deliver(token, *deliver);
                     }
                     Order::Close => break,
                 },
@@ -328,14 +364,24 @@ impl Line {
         match up {
             Up::LoginRequested(_) => {
                 let secret = Secret::new(SECRET);
-                self.on(Event::LoginAnswered(LoginAnswer::Check(&secret)));
+                self.on(Event::LoginAnswered(Verdict::Check(secret)));
             }
-            Up::Submit { sequence, submit } => self.submit(sequence, &submit),
-            Up::DeliverOutcome { token, outcome } => {
+            Up::Request {
+                sequence,
+                pdu: Pdu::Submit(submit),
+            } => self.submit(sequence, &submit),
+            Up::Outcome { token, outcome, .. } => {
+                let outcome = match outcome {
+                    Outcome::Answered(Pdu::DeliverResp(resp)) => {
+                        DeliverOutcome::Answered { result: resp.result }
+                    }
+                    _ => DeliverOutcome::Unanswered,
+                };
                 if let Some(at) = self.deliveries.iter().position(|(open, _)| *open == token) {
                     let _ = self.deliveries.swap_remove(at).1.send(outcome);
                 }
             }
+            Up::Oddity(Oddity::RepeatedRequest { .. }) => self.books.lock().unwrap().repeats += 1,
             _ => {}
         }
     }
@@ -366,11 +412,8 @@ impl Line {
             Answer::Take | Answer::ReceiptFirst(_) => 0,
             Answer::Refuse(result) => result,
             Answer::Silent => return,
-            Answer::TakeAfter(wait_ms) => {
-                let due = Instant::now() + std::time::Duration::from_millis(wait_ms);
-                self.later.push((due, sequence, seen));
-                return;
-            }
+            Answer::TakeAfter(wait_ms) => return self.put_off(wait_ms, sequence, seen, 0),
+            Answer::RefuseAfter(wait_ms, result) => return self.put_off(wait_ms, sequence, seen, result),
             Answer::Cut => {
                 self.cut = true;
                 return;
@@ -379,19 +422,12 @@ impl Line {
         if let Answer::ReceiptFirst(stat) = answer {
             let form = hongyan_carrier_wire::cmpp::report::ReportForm::Long;
             let deliver = report(900 + seen.number, seen.number, &seen.to, stat, form);
-            self.on(Event::Deliver {
-                token: u64::MAX,
-                deliver: &deliver,
-            });
+            self.begin_deliver(u64::MAX, deliver);
         }
         let id = msg_id(seen.number);
         if result == 0 {
             self.books.lock().unwrap().taken.push(seen);
         }
-        self.on(Event::SubmitAnswered {
-            sequence,
-            msg_id: id,
-            result,
-        });
+        self.answer(sequence, id, result);
     }
 }

@@ -4,6 +4,7 @@
 #![allow(unreachable_pub, reason = "a test file includes this as a private module")]
 
 pub mod gateway;
+pub mod peer;
 #[path = "../../../../shared/queue/tests/support/mod.rs"]
 pub mod private;
 pub mod sgip_gateway;
