@@ -11,6 +11,8 @@
 //! | `GET /faults`, `POST /faults {…}` | the faults; replaces all of them (`{}` ends them) |
 //! | `POST /faults/rules {…}` | adds a rule |
 //! | `POST /uplink {from, to, text, …}` | sends an uplink |
+//! | `POST /user-report {number, to, condition}` | sends a report about a phone (SGIP) |
+//! | `POST /listener {address, login, account?}` | where to deliver to, `login` being `name:password` (SGIP) |
 //! | `POST /drop {connection?}`, `POST /terminate {connection?}` | ends connections |
 //! | `POST /raw {connection?, hex}` | sends octets that need be no PDU |
 //! | `POST /reset` | forgets everything but the connections |
@@ -24,11 +26,12 @@ use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
+use super::config::DeliverTo;
 use super::faults::{Faults, Rule};
 use super::handle::{Controls, MessageFilter};
 use super::hub::Command;
 use super::ledger::{MessageView, NumberCount, Stats};
-use super::uplink::Uplink;
+use super::uplink::{PhoneReport, Uplink};
 
 type Refused = (StatusCode, Json<Value>);
 
@@ -50,6 +53,8 @@ pub(super) async fn serve(controls: Controls, listener: TcpListener, shutdown: C
         .route("/faults", get(faults).post(set_faults))
         .route("/faults/rules", post(add_rule))
         .route("/uplink", post(uplink))
+        .route("/user-report", post(user_report))
+        .route("/listener", post(set_listener))
         .route("/drop", post(drop_connections))
         .route("/terminate", post(terminate))
         .route("/raw", post(raw))
@@ -112,6 +117,32 @@ async fn uplink(
 ) -> Result<Json<Value>, Refused> {
     let parts = controls.uplink(&uplink).map_err(|error| refused(&error))?;
     Ok(Json(json!({ "parts": parts })))
+}
+
+async fn user_report(
+    State(controls): State<Controls>,
+    Json(report): Json<PhoneReport>,
+) -> Result<Json<Value>, Refused> {
+    controls.user_report(&report).map_err(|error| refused(&error))?;
+    Ok(Json(json!({})))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Listener {
+    address: String,
+    login: String,
+    account: Option<String>,
+}
+
+async fn set_listener(
+    State(controls): State<Controls>,
+    Json(listener): Json<Listener>,
+) -> Result<Json<Value>, Refused> {
+    DeliverTo::parse(&listener.address, &listener.login)
+        .and_then(|to| controls.deliver_to(listener.account.as_deref(), to))
+        .map_err(|error| refused(&error))?;
+    Ok(Json(json!({})))
 }
 
 #[derive(Deserialize)]

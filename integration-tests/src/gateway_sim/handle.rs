@@ -5,28 +5,25 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
-use hongyan_carrier_wire::field::{FixedStr, TerminalId};
+use hongyan_carrier_wire::field::TerminalId;
 use serde::Deserialize;
 use time::OffsetDateTime;
 use tokio::net::TcpListener;
-use tokio::task::{JoinHandle, JoinSet};
+use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use super::config::Config;
-use super::faults::{Faults, Rule};
+use super::account::AccountState;
+use super::config::{Config, DeliverTo};
+use super::control;
+use super::faults::{Damage, Faults, Rule, national};
 use super::hub::{Command, Hub, lock};
 use super::ledger::{MessageView, NumberCount, Stats, texts};
-use super::outbox::{Outgoing, OutgoingBody};
-use super::uplink::Uplink;
-use super::{connection, control};
+use super::outbox::{Body, Outgoing};
+use super::serving::{self, STOP_TIMEOUT};
+use super::uplink::{PhoneReport, Uplink};
 
-/// The most connections at once, logged in or not.
-const MAX_CONNECTIONS: usize = 1_000;
 /// The most messages given out at once.
 const MAX_LISTED: usize = 10_000;
-/// How long the end waits for connections.
-const STOP_TIMEOUT: Duration = Duration::from_secs(2);
-
 /// Which messages to list.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -64,10 +61,7 @@ impl GatewaySim {
     pub async fn start(config: Config) -> Result<Self> {
         config.session.check().context("session")?;
         ensure!(!config.accounts.is_empty(), "accounts: nobody could log in");
-        ensure!(
-            config.receipt.stat.len() <= 7,
-            "receipt.stat has at most 7 octets"
-        );
+        config.receipt.check()?;
         let bind = async |name: &str, at: SocketAddr| {
             TcpListener::bind(at)
                 .await
@@ -76,15 +70,14 @@ impl GatewaySim {
         let carrier = bind("listen", config.listen).await?;
         let control = bind("control", config.control).await?;
         let (addr, control_addr) = (carrier.local_addr()?, control.local_addr()?);
-        let hub = Arc::new(Hub::new(config));
-        let controls = Controls {
-            hub: Arc::clone(&hub),
-        };
         let shutdown = CancellationToken::new();
-        let tasks = vec![
-            tokio::spawn(accept(hub, carrier, shutdown.clone())),
-            tokio::spawn(control::serve(controls.clone(), control, shutdown.clone())),
-        ];
+        let (hub, mut tasks) = serving::start(config, carrier, &shutdown)?;
+        let controls = Controls { hub };
+        tasks.push(tokio::spawn(control::serve(
+            controls.clone(),
+            control,
+            shutdown.clone(),
+        )));
         Ok(Self {
             controls,
             addr,
@@ -179,12 +172,22 @@ impl GatewaySim {
         self.controls.uplink(uplink)
     }
 
+    /// Reports about a phone, in a protocol that has that (SGIP).
+    pub fn user_report(&self, report: &PhoneReport) -> Result<()> {
+        self.controls.user_report(report)
+    }
+
+    /// Where the gateway delivers what is for an account, the first one unless given (SGIP).
+    pub fn deliver_to(&self, account: Option<&str>, to: DeliverTo) -> Result<()> {
+        self.controls.deliver_to(account, to)
+    }
+
     /// Drops one connection, or all; gives how many.
     pub fn drop_connections(&self, only: Option<u64>) -> usize {
         self.controls.command(only, &Command::Drop)
     }
 
-    /// Ends one session, or all, by `TERMINATE`; gives how many.
+    /// Ends one session, or all, in order; gives how many.
     pub fn terminate(&self, only: Option<u64>) -> usize {
         self.controls.command(only, &Command::Terminate)
     }
@@ -209,7 +212,7 @@ impl Drop for GatewaySim {
 impl Controls {
     pub(super) fn stats(&self) -> Stats {
         let waiting = self.hub.waiting();
-        lock(&self.hub.ledger).stats(waiting)
+        lock(&self.hub.ledger).stats(self.hub.carrier.name(), waiting)
     }
 
     pub(super) fn seconds(&self) -> Vec<(u64, u64)> {
@@ -217,13 +220,13 @@ impl Controls {
     }
 
     pub(super) fn number(&self, number: &str) -> NumberCount {
-        let number = TerminalId::new(number).unwrap_or_default();
+        let number = TerminalId::new(national(number)).unwrap_or_default();
         lock(&self.hub.ledger).number(&number)
     }
 
     pub(super) fn messages(&self, filter: &MessageFilter) -> Vec<MessageView> {
         let from = filter.after.unwrap_or(0).saturating_add(1);
-        let number = filter.number.as_deref();
+        let number = filter.number.as_deref().map(national);
         let limit = filter.limit.unwrap_or(MAX_LISTED).min(MAX_LISTED);
         lock(&self.hub.ledger)
             .messages
@@ -231,16 +234,17 @@ impl Controls {
                 number.is_none_or(|number| number.as_bytes() == taken.number.as_bytes())
             })
             .take(limit)
-            .map(|(n, taken, content)| taken.view(n, content))
+            .map(|(n, taken, kept)| taken.view(n, self.hub.carrier.show(taken.id), kept))
             .collect()
     }
 
     pub(super) fn texts(&self, number: Option<&str>) -> Vec<String> {
+        let number = number.map(national);
         let ledger = lock(&self.hub.ledger);
         let wanted = ledger.messages.iter_from(0, |taken| {
             number.is_none_or(|number| number.as_bytes() == taken.number.as_bytes())
         });
-        texts(wanted.filter_map(|(_, taken, content)| Some((taken, content?))))
+        texts(wanted.filter_map(|(_, taken, kept)| Some((taken, kept?))))
     }
 
     pub(super) fn faults(&self) -> Faults {
@@ -248,35 +252,60 @@ impl Controls {
     }
 
     pub(super) fn set_faults(&self, faults: Faults) -> Result<()> {
-        lock(&self.hub.faults).replace(faults)
+        self.hub.set_faults(faults)
     }
 
     pub(super) fn add_rule(&self, rule: Rule) -> Result<()> {
-        lock(&self.hub.faults).add(rule)
+        self.hub.add_rule(rule)
+    }
+
+    fn account(&self, name: Option<&str>) -> Result<Arc<AccountState>> {
+        match name {
+            None => self.hub.accounts.first().cloned(),
+            Some(name) => self.hub.account(name),
+        }
+        .context("account: there is no such account")
     }
 
     pub(super) fn uplink(&self, uplink: &Uplink) -> Result<usize> {
-        let account = match &uplink.sp_id {
-            None => self.hub.accounts.first().cloned(),
-            Some(sp_id) => self.hub.account(FixedStr::new(sp_id).context("sp_id")?),
-        };
-        let account = account.context("sp_id: there is no such account")?;
-        let delivers = uplink.delivers()?;
-        let count = delivers.len();
-        let now = OffsetDateTime::now_utc();
-        let at_ms = self.hub.now_ms();
-        for deliver in delivers {
-            let deliver_id = self.hub.message_ids(1, now);
-            let outgoing = Outgoing {
-                body: OutgoingBody::Uplink(Box::new(deliver)),
-                deliver_id,
-                attempts: 0,
-            };
-            self.hub.count(false, |count| count.queued += 1);
-            self.hub.queue(&account, at_ms, outgoing);
+        let account = self.account(uplink.account.as_deref())?;
+        let parts = uplink.parts(self.hub.carrier.as_ref())?;
+        let count = parts.len();
+        for part in parts {
+            self.queue(&account, Body::Uplink(Box::new(part)), &uplink.damage);
         }
-        account.news.send_modify(|news| *news = news.wrapping_add(1));
+        account.tell();
         Ok(count)
+    }
+
+    pub(super) fn user_report(&self, report: &PhoneReport) -> Result<()> {
+        ensure!(
+            self.hub.carrier.reports_phones(),
+            "{} has no report about a phone",
+            self.hub.carrier.name()
+        );
+        let account = self.account(report.account.as_deref())?;
+        self.queue(&account, Body::UserReport(Box::new(report.report()?)), &[]);
+        account.tell();
+        Ok(())
+    }
+
+    pub(super) fn deliver_to(&self, account: Option<&str>, to: DeliverTo) -> Result<()> {
+        let account = self.account(account)?;
+        *lock(&account.deliver_to) = Some(to);
+        account.tell();
+        Ok(())
+    }
+
+    fn queue(&self, account: &AccountState, body: Body, damage: &[Damage]) {
+        let outgoing = Outgoing {
+            body,
+            id: self.hub.message_ids(1, OffsetDateTime::now_utc()),
+            attempts: 0,
+            damage: damage.to_vec(),
+        };
+        self.hub.count(outgoing.kind(), |count| count.queued += 1);
+        self.hub.queue(account, self.hub.now_ms(), outgoing);
     }
 
     pub(super) fn command(&self, only: Option<u64>, command: &Command) -> usize {
@@ -291,27 +320,4 @@ impl Controls {
         // The set of no faults is always allowed.
         let _ = lock(&self.hub.faults).replace(Faults::default());
     }
-}
-
-async fn accept(hub: Arc<Hub>, listener: TcpListener, shutdown: CancellationToken) {
-    let mut connections = JoinSet::new();
-    loop {
-        tokio::select! {
-            () = shutdown.cancelled() => break,
-            Some(_) = connections.join_next(), if !connections.is_empty() => {}
-            accepted = listener.accept(), if connections.len() < MAX_CONNECTIONS => match accepted {
-                Ok((stream, _)) => {
-                    connections.spawn(connection::serve(Arc::clone(&hub), stream, shutdown.clone()));
-                }
-                // Out of descriptors, or the client was gone already: neither is helped by turning at full speed.
-                Err(_) => tokio::time::sleep(Duration::from_millis(10)).await,
-            },
-        }
-    }
-    drop(listener);
-    let _ = tokio::time::timeout(STOP_TIMEOUT / 2, async {
-        while connections.join_next().await.is_some() {}
-    })
-    .await;
-    connections.shutdown().await;
 }

@@ -1,17 +1,23 @@
 //! What the gateway took.
 
+mod accounts;
 mod messages;
 mod stats;
+mod texts;
 
 pub use messages::{MessageView, PartView, content_hash};
-pub use stats::{ConnectionCount, DeliverCount, LoginCount, NumberCount, Stats};
+pub use stats::{AccountCount, ConnectionCount, DeliverCount, LoginCount, NumberCount, Stats};
 
-pub(super) use messages::{Messages, Taken, texts};
+pub(super) use accounts::Accounts;
+pub(super) use messages::{Messages, Taken};
+pub(super) use texts::texts;
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 
 use hongyan_carrier_wire::field::TerminalId;
 
+use super::message::Details;
+use super::outbox::Kind;
 use super::rate::LastSecond;
 
 /// Seconds whose counts are kept.
@@ -27,10 +33,13 @@ const MAX_RATE: usize = 1_000_000;
 #[derive(Debug)]
 pub(super) struct Ledger {
     pub(super) messages: Messages,
-    pub(super) logins: LoginCount,
-    pub(super) receipts: DeliverCount,
-    pub(super) uplinks: DeliverCount,
+    pub(super) accounts: Accounts,
     pub(super) oddities: u64,
+    /// Messages that a rule made vanish.
+    pub(super) lost: u64,
+    receipts: DeliverCount,
+    uplinks: DeliverCount,
+    user_reports: DeliverCount,
     submits: u64,
     accepted: u64,
     by_result: BTreeMap<u32, u64>,
@@ -43,13 +52,15 @@ pub(super) struct Ledger {
 }
 
 impl Ledger {
-    pub(super) fn new(keep_messages: usize, keep_texts: usize) -> Self {
+    pub(super) fn new(keep_messages: usize, keep_texts: usize, accounts: Accounts) -> Self {
         Self {
             messages: Messages::new(keep_messages, keep_texts),
-            logins: LoginCount::default(),
+            accounts,
+            oddities: 0,
+            lost: 0,
             receipts: DeliverCount::default(),
             uplinks: DeliverCount::default(),
-            oddities: 0,
+            user_reports: DeliverCount::default(),
             submits: 0,
             accepted: 0,
             by_result: BTreeMap::new(),
@@ -63,13 +74,14 @@ impl Ledger {
     }
 
     /// Notes a message to one recipient; `now_us` is the running clock, in microseconds.
-    pub(super) fn take(&mut self, taken: Taken, content: &[u8], now_us: u64) {
+    pub(super) fn take(&mut self, taken: Taken, content: &[u8], details: Details, now_us: u64) {
         let accepted = taken.result == 0;
         self.submits += 1;
         self.accepted += u64::from(accepted);
         *self.by_result.entry(taken.result).or_default() += 1;
         self.octets += content.len() as u64;
         self.peak_per_second = self.peak_per_second.max(self.last_second.note(now_us) as u64);
+        self.accounts.segment(taken.account, accepted, now_us);
         self.note_second(taken.received_at_unix_ms / 1_000);
         if self.per_number.len() < MAX_NUMBERS || self.per_number.contains_key(&taken.number) {
             let count = self.per_number.entry(taken.number).or_default();
@@ -80,7 +92,7 @@ impl Ledger {
             connection.submits += 1;
             connection.accepted += u64::from(accepted);
         }
-        self.messages.push(taken, content);
+        self.messages.push(taken, content, details);
     }
 
     fn note_second(&mut self, second: u64) {
@@ -94,14 +106,16 @@ impl Ledger {
         }
     }
 
-    pub(super) fn connected(&mut self, id: u64, peer: String) {
-        self.connections.insert(
-            id,
-            ConnectionCount {
-                peer,
-                ..ConnectionCount::default()
-            },
-        );
+    pub(super) const fn delivers(&mut self, kind: Kind) -> &mut DeliverCount {
+        match kind {
+            Kind::Receipt => &mut self.receipts,
+            Kind::Uplink => &mut self.uplinks,
+            Kind::UserReport => &mut self.user_reports,
+        }
+    }
+
+    pub(super) fn connected(&mut self, id: u64, connection: ConnectionCount) {
+        self.connections.insert(id, connection);
         if self.connections.len() > MAX_CONNECTIONS {
             self.connections.pop_first();
         }
@@ -121,18 +135,22 @@ impl Ledger {
         self.per_second.iter().copied().collect()
     }
 
-    pub(super) fn stats(&self, waiting_delivers: usize) -> Stats {
+    pub(super) fn stats(&self, protocol: &str, waiting_delivers: usize) -> Stats {
         Stats {
+            protocol: protocol.to_owned(),
             submits: self.submits,
             accepted: self.accepted,
             by_result: self.by_result.clone(),
+            lost: self.lost,
             numbers: self.per_number.len() as u64,
             duplicates: self.messages.duplicates(),
             octets: self.octets,
             peak_per_second: self.peak_per_second,
-            logins: self.logins,
+            logins: self.accounts.logins(),
+            accounts: self.accounts.counts(),
             receipts: self.receipts,
             uplinks: self.uplinks,
+            user_reports: self.user_reports,
             waiting_delivers: waiting_delivers as u64,
             oddities: self.oddities,
             remembered: self.messages.len() as u64,
@@ -142,9 +160,11 @@ impl Ledger {
 
     /// Forgets messages and counts, and keeps what is true of the connections that stand.
     pub(super) fn reset(&mut self) {
-        let mut fresh = Self::new(self.messages.keep(), self.messages.keep_texts());
-        fresh.logins.now = self.logins.now;
-        fresh.logins.most_at_once = self.logins.now;
+        let mut fresh = Self::new(
+            self.messages.keep(),
+            self.messages.keep_texts(),
+            self.accounts.afresh(),
+        );
         fresh.connections = std::mem::take(&mut self.connections);
         fresh
             .connections

@@ -1,11 +1,15 @@
 //! Messages from phones, cut into parts, and sent as asked: out of order, twice, or with one missing.
 
 use anyhow::{Context as _, Result, ensure};
-use hongyan_carrier_wire::cmpp::pdu::Deliver;
+use bytes::Bytes;
 use hongyan_carrier_wire::concat::{Reference, split};
-use hongyan_carrier_wire::field::{Content, FixedStr, TerminalId};
+use hongyan_carrier_wire::field::{FixedStr, TerminalId};
 use hongyan_carrier_wire::text::Coding;
 use serde::{Deserialize, Serialize};
+
+use super::carrier::Carrier;
+use super::faults::Damage;
+use super::outbox::{UplinkPart, UserReport};
 
 /// The most parts that are sent for one uplink, copies included.
 const MAX_SENT: usize = 1_000;
@@ -15,7 +19,8 @@ const MAX_SENT: usize = 1_000;
 #[serde(default, deny_unknown_fields)]
 pub struct Uplink {
     /// The account it goes to; the first one unless given.
-    pub sp_id: Option<String>,
+    #[serde(alias = "sp_id")]
+    pub account: Option<String>,
     /// Who writes. Sent as it stands: "86" in front if wanted.
     pub from: String,
     /// The access number written to.
@@ -33,31 +38,63 @@ pub struct Uplink {
     pub wide: bool,
     /// The service code.
     pub service_id: String,
-    /// The `LinkID` (3.0).
+    /// The `LinkID` (CMPP 3.0, SMGP).
     pub link_id: String,
+    /// What is broken about its PDUs.
+    pub damage: Vec<Damage>,
+}
+
+/// A report about a phone (SGIP's `USERRPT`).
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct PhoneReport {
+    /// The account it goes to; the first one unless given.
+    pub account: Option<String>,
+    /// The phone.
+    pub number: String,
+    /// The access number.
+    pub to: String,
+    /// 0 cancelled, 1 in arrears or stopped, 2 in service again.
+    pub condition: u8,
 }
 
 /// The coding of an uplink.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum UplinkCoding {
-    /// `Msg_Fmt` 8.
+    /// UCS-2, 8 in all four protocols.
     #[default]
     Ucs2,
-    /// `Msg_Fmt` 15.
+    /// GBK, 15 (not SMPP).
     Gbk,
-    /// `Msg_Fmt` 0.
+    /// ASCII: 0, with SMPP 1.
     Ascii,
+    /// Latin-1, 3 (SMPP).
+    Latin1,
+    /// GSM's 7-bit alphabet, unpacked, 0 (SMPP).
+    Gsm7,
+}
+
+impl UplinkCoding {
+    /// How its octets are made.
+    pub(super) const fn coding(self) -> Coding {
+        match self {
+            Self::Ucs2 => Coding::Ucs2,
+            Self::Gbk => Coding::Gbk,
+            Self::Ascii => Coding::Ascii,
+            Self::Latin1 => Coding::Latin1,
+            Self::Gsm7 => Coding::Gsm7,
+        }
+    }
 }
 
 impl Uplink {
-    /// The `DELIVER`s, one for each part that is sent.
-    pub(super) fn delivers(&self) -> Result<Vec<Deliver>> {
-        let coding = match self.coding {
-            UplinkCoding::Ucs2 => Coding::Ucs2,
-            UplinkCoding::Gbk => Coding::Gbk,
-            UplinkCoding::Ascii => Coding::Ascii,
-        };
+    /// What is delivered: one part each.
+    pub(super) fn parts(&self, carrier: &dyn Carrier) -> Result<Vec<UplinkPart>> {
+        let (coding, _) = carrier.uplink_coding(self.coding).context("coding")?;
+        for damage in &self.damage {
+            carrier.check_damage(*damage)?;
+        }
         let [_, low] = self.reference.to_be_bytes();
         let reference = if self.wide {
             Reference::Bits16(self.reference)
@@ -66,13 +103,13 @@ impl Uplink {
         };
         let parts = split(&self.text, coding, reference, u8::MAX).context("text")?;
         ensure!(!self.from.is_empty(), "from: who writes?");
-        let template = Deliver {
-            dest_id: FixedStr::new(&self.to).context("to")?,
-            service_id: FixedStr::new(&self.service_id).context("service_id")?,
-            msg_fmt: coding.msg_fmt(),
-            src_terminal_id: TerminalId::new(&self.from).context("from")?,
+        let template = UplinkPart {
+            to: FixedStr::new(&self.to).context("to")?,
+            service: FixedStr::new(&self.service_id).context("service_id")?,
+            coding: self.coding,
+            from: TerminalId::new(&self.from).context("from")?,
             link_id: FixedStr::new(&self.link_id).context("link_id")?,
-            ..Deliver::default()
+            ..UplinkPart::default()
         };
         let order: Vec<u8> = match &self.send {
             Some(order) => order.clone(),
@@ -87,11 +124,10 @@ impl Uplink {
                     .and_then(|index| parts.get(index));
                 let part =
                     part.with_context(|| format!("send: there is no part {number} of {}", parts.len()))?;
-                // The octets go to a queue: the parts must not share their memory with anything else.
-                let content = Content::from(part.content.as_slice().to_vec());
-                Ok(Deliver {
-                    tp_udhi: part.tp_udhi(),
-                    content,
+                Ok(UplinkPart {
+                    has_udh: part.concat.is_some(),
+                    // The octets go to a queue: the parts must not share their memory with anything else.
+                    content: Bytes::copy_from_slice(part.content.as_slice()),
                     ..template.clone()
                 })
             })
@@ -99,9 +135,22 @@ impl Uplink {
     }
 }
 
+impl PhoneReport {
+    /// What is delivered.
+    pub(super) fn report(&self) -> Result<UserReport> {
+        ensure!(!self.number.is_empty(), "number: whose?");
+        Ok(UserReport {
+            number: TerminalId::new(&self.number).context("number")?,
+            access_number: FixedStr::new(&self.to).context("to")?,
+            condition: self.condition,
+        })
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::gateway_sim::protocol::Cmpp;
     use hongyan_carrier_wire::concat::Udh;
 
     fn long() -> Uplink {
@@ -114,33 +163,33 @@ mod tests {
         }
     }
 
-    fn numbers(delivers: &[Deliver]) -> Vec<u8> {
-        delivers
+    fn numbers(parts: &[UplinkPart]) -> Vec<u8> {
+        parts
             .iter()
-            .map(|deliver| {
-                Udh::parse(deliver.content.as_slice())
-                    .unwrap()
-                    .concat
-                    .unwrap()
-                    .number()
-            })
+            .map(|part| Udh::parse(&part.content).unwrap().concat.unwrap().number())
             .collect()
     }
 
     #[test]
     fn a_long_text_has_parts_in_the_order_asked_for() {
-        assert_eq!(numbers(&long().delivers().unwrap()), [1, 2, 3]);
+        assert_eq!(
+            numbers(&long().parts(&Cmpp::new(true, false, 1)).unwrap()),
+            [1, 2, 3]
+        );
         let shuffled = Uplink {
             send: Some(vec![3, 1, 1]),
             ..long()
         };
-        assert_eq!(numbers(&shuffled.delivers().unwrap()), [3, 1, 1]);
+        assert_eq!(
+            numbers(&shuffled.parts(&Cmpp::new(true, false, 1)).unwrap()),
+            [3, 1, 1]
+        );
         assert!(
             Uplink {
                 send: Some(vec![4]),
                 ..long()
             }
-            .delivers()
+            .parts(&Cmpp::new(true, false, 1))
             .is_err()
         );
         assert!(
@@ -148,23 +197,23 @@ mod tests {
                 send: Some(vec![0]),
                 ..long()
             }
-            .delivers()
+            .parts(&Cmpp::new(true, false, 1))
             .is_err()
         );
     }
 
     #[test]
     fn a_short_text_has_no_header() {
-        let delivers = Uplink {
+        let parts = Uplink {
             text: "SBYE#card".to_owned(),
             coding: UplinkCoding::Ascii,
             ..long()
         }
-        .delivers()
+        .parts(&Cmpp::new(true, false, 1))
         .unwrap();
-        assert_eq!(delivers.len(), 1);
-        assert_eq!((delivers[0].tp_udhi, delivers[0].msg_fmt), (0, 0));
-        assert_eq!(delivers[0].content.as_slice(), b"SBYE#card");
+        assert_eq!(parts.len(), 1);
+        assert!(!parts[0].has_udh);
+        assert_eq!(parts[0].content.as_ref(), b"SBYE#card");
     }
 
     #[test]
@@ -173,14 +222,14 @@ mod tests {
             to: "1".repeat(22),
             ..long()
         }
-        .delivers()
+        .parts(&Cmpp::new(true, false, 1))
         .unwrap_err();
         assert!(error.to_string().starts_with("to"), "{error:#}");
         let error = Uplink {
             coding: UplinkCoding::Ascii,
             ..long()
         }
-        .delivers()
+        .parts(&Cmpp::new(true, false, 1))
         .unwrap_err();
         assert!(error.to_string().starts_with("text"), "{error:#}");
     }

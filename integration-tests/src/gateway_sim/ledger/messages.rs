@@ -3,26 +3,34 @@
 use std::collections::{HashMap, VecDeque};
 
 use bytes::Bytes;
-use hongyan_carrier_wire::cmpp::MsgId;
-use hongyan_carrier_wire::concat::{Concat, Reference, Udh};
+use hongyan_carrier_wire::concat::Reference;
 use hongyan_carrier_wire::field::{FixedStr, TerminalId};
-use hongyan_carrier_wire::reassembly::{Added, Assembled, Limits, PartBody, PartKey, Reassembler};
+use hongyan_carrier_wire::reassembly::PartBody;
 use hongyan_carrier_wire::text::{Coding, Decoded};
 use serde::{Deserialize, Serialize};
+
+use super::super::message::{Details, MessageId, Numbering};
 
 /// One message to one recipient.
 #[derive(Debug, Clone)]
 pub(in super::super) struct Taken {
-    pub(in super::super) msg_id: MsgId,
+    pub(in super::super) id: MessageId,
+    /// The recipient, without "86".
     pub(in super::super) number: TerminalId,
     pub(in super::super) source: FixedStr<21>,
-    pub(in super::super) concat: Option<Concat>,
+    pub(in super::super) numbering: Numbering,
     pub(in super::super) coding: Coding,
-    pub(in super::super) header_len: u8,
+    pub(in super::super) coding_octet: u8,
     pub(in super::super) content_hash: u64,
     pub(in super::super) received_at_unix_ms: u64,
+    /// The account's place among the gateway's.
+    pub(in super::super) account: usize,
     pub(in super::super) connection: u64,
     pub(in super::super) result: u32,
+    /// What becomes of it.
+    pub(in super::super) stat: FixedStr<7>,
+    /// When, by the running clock in milliseconds.
+    pub(in super::super) final_at_ms: u64,
 }
 
 /// A message as the control shows it.
@@ -30,15 +38,15 @@ pub(in super::super) struct Taken {
 pub struct MessageView {
     /// Counts from 1 since the last reset; ask for `after` the last one seen.
     pub n: u64,
-    /// The gateway's id, sixteen hexadecimal digits.
+    /// The gateway's id: hexadecimal digits of its octets (CMPP 16, SMGP 20, SGIP 24), SMPP's as the answer has it.
     pub msg_id: String,
-    /// The recipient.
+    /// The recipient, without "86".
     pub number: String,
     /// The number shown.
     pub source: String,
     /// Which part it is; `None` for a whole message.
     pub part: Option<PartView>,
-    /// `Msg_Fmt`.
+    /// The coding as the protocol writes it (`Msg_Fmt`, `MsgFormat`, `MessageCoding`, `data_coding`).
     pub msg_fmt: u8,
     /// [`content_hash`] of the text without its header.
     pub content_hash: u64,
@@ -50,6 +58,8 @@ pub struct MessageView {
     pub connection: u64,
     /// The result code that it got.
     pub result: u32,
+    /// Fields that this protocol alone has, by their name in its document, where the text was kept.
+    pub details: std::collections::BTreeMap<String, String>,
 }
 
 /// The numbering of a part.
@@ -76,6 +86,13 @@ fn fnv(start: u64, octets: &[u8]) -> u64 {
     })
 }
 
+/// What is kept of a message for being looked at.
+#[derive(Debug, Clone)]
+pub(in super::super) struct Kept {
+    pub(in super::super) content: Bytes,
+    details: Details,
+}
+
 /// The last messages, their contents where asked, and how often each was there.
 #[derive(Debug)]
 pub(in super::super) struct Messages {
@@ -83,7 +100,7 @@ pub(in super::super) struct Messages {
     keep_texts: usize,
     first: u64,
     taken: VecDeque<Taken>,
-    contents: VecDeque<Bytes>,
+    contents: VecDeque<Kept>,
     seen: HashMap<u64, u32>,
     duplicates: u64,
 }
@@ -117,7 +134,7 @@ impl Messages {
         self.taken.len()
     }
 
-    pub(super) fn push(&mut self, taken: Taken, content: &[u8]) {
+    pub(super) fn push(&mut self, taken: Taken, content: &[u8], details: Details) {
         if self.taken.len() >= self.keep
             && let Some(oldest) = self.taken.pop_front()
         {
@@ -134,7 +151,42 @@ impl Messages {
             if self.contents.len() >= self.keep_texts {
                 self.contents.pop_front();
             }
-            self.contents.push_back(Bytes::copy_from_slice(content));
+            // A slice of what was read would keep all of it.
+            let content = Bytes::copy_from_slice(content);
+            self.contents.push_back(Kept { content, details });
+        }
+    }
+
+    /// The newest accepted message with this id.
+    pub(in super::super) fn find(&self, id: MessageId) -> Option<&Taken> {
+        self.taken
+            .iter()
+            .rev()
+            .find(|taken| taken.id == id && taken.result == 0)
+    }
+
+    /// Changes what becomes of every message with this id.
+    pub(in super::super) fn settle(&mut self, id: MessageId, stat: FixedStr<7>, at_ms: u64) {
+        for taken in self.taken.iter_mut().filter(|taken| taken.id == id) {
+            taken.stat = stat;
+            taken.final_at_ms = at_ms;
+        }
+    }
+
+    /// Replaces the text that is kept of a message; its numbers stay those of the first one.
+    pub(in super::super) fn replace_text(&mut self, id: MessageId, content: &Bytes) {
+        let without_content = self.taken.len() - self.contents.len();
+        for (taken, kept) in self
+            .taken
+            .iter_mut()
+            .skip(without_content)
+            .zip(&mut self.contents)
+        {
+            if taken.id == id {
+                taken.numbering = Numbering::default();
+                taken.content_hash = content_hash(content);
+                kept.content = content.clone();
+            }
         }
     }
 
@@ -156,7 +208,7 @@ impl Messages {
         &'a self,
         from: u64,
         wanted: impl Fn(&Taken) -> bool + 'a,
-    ) -> impl Iterator<Item = (u64, &'a Taken, Option<&'a Bytes>)> {
+    ) -> impl Iterator<Item = (u64, &'a Taken, Option<&'a Kept>)> {
         let start = usize::try_from(from.saturating_sub(self.first))
             .unwrap_or(usize::MAX)
             .min(self.taken.len());
@@ -176,6 +228,7 @@ impl Messages {
 /// What makes two messages the same one. The reference is left out: a second attempt may have another one.
 fn identity(taken: &Taken) -> u64 {
     let (number, total) = taken
+        .numbering
         .concat
         .map_or((1, 1), |concat| (concat.number(), concat.total()));
     let hash = fnv(FNV_START, taken.number.wire());
@@ -185,31 +238,32 @@ fn identity(taken: &Taken) -> u64 {
 }
 
 impl Taken {
-    /// The numbering and the length of the header of a content.
-    pub(in super::super) fn numbering(has_udh: bool, content: &[u8]) -> (Option<Concat>, u8) {
-        let udh = if has_udh { Udh::parse(content).ok() } else { None };
-        udh.map_or((None, 0), |udh| (udh.concat, u8::try_from(udh.len).unwrap_or(0)))
+    /// The text's octets and how to read them without the header.
+    pub(super) fn body(&self, kept: &Kept) -> PartBody {
+        let header_len = usize::from(self.numbering.header_len);
+        let text = kept.content.get(header_len..).unwrap_or_default();
+        let (coding, text) = self
+            .coding
+            .without_header(header_len, Bytes::copy_from_slice(text));
+        PartBody { coding, text }
     }
 
-    fn body(&self, content: &Bytes) -> PartBody {
-        let text = content.get(usize::from(self.header_len)..).unwrap_or_default();
-        PartBody {
-            coding: self.coding,
-            text: Bytes::copy_from_slice(text),
-        }
-    }
-
-    pub(in super::super) fn view(&self, n: u64, content: Option<&Bytes>) -> MessageView {
-        let text = content.and_then(|content| match self.coding.decode(&self.body(content).text) {
-            Decoded::Text { text, .. } => Some(text),
-            Decoded::Octets => None,
+    /// As the control shows it; `shown_id` is the id as the protocol writes it.
+    pub(in super::super) fn view(&self, n: u64, shown_id: String, kept: Option<&Kept>) -> MessageView {
+        let text = kept.and_then(|kept| {
+            let body = self.body(kept);
+            match body.coding.decode(&body.text) {
+                Decoded::Text { text, .. } => Some(text),
+                Decoded::Octets => None,
+            }
         });
+        let details = kept.map(|kept| kept.details.as_slice()).unwrap_or_default();
         MessageView {
             n,
-            msg_id: self.msg_id.to_string(),
+            msg_id: shown_id,
             number: String::from_utf8_lossy(self.number.as_bytes()).into_owned(),
             source: self.source.to_text().into_owned(),
-            part: self.concat.map(|concat| PartView {
+            part: self.numbering.concat.map(|concat| PartView {
                 number: concat.number(),
                 total: concat.total(),
                 reference: match concat.reference() {
@@ -217,49 +271,18 @@ impl Taken {
                     Reference::Bits16(reference) => reference,
                 },
             }),
-            msg_fmt: self.coding.msg_fmt(),
+            msg_fmt: self.coding_octet,
             content_hash: self.content_hash,
             text,
             received_at_unix_ms: self.received_at_unix_ms,
             connection: self.connection,
             result: self.result,
+            details: details
+                .iter()
+                .map(|(name, value)| ((*name).to_owned(), value.clone()))
+                .collect(),
         }
     }
-}
-
-/// Puts the accepted messages together to whole texts, in the order in which they became whole; what stays
-/// incomplete comes last, with `…` in its gaps. Messages whose content was not kept are left out.
-pub(in super::super) fn texts<'a>(messages: impl Iterator<Item = (&'a Taken, &'a Bytes)>) -> Vec<String> {
-    let limits = Limits {
-        max_age_ms: u64::MAX,
-        ..Limits::default()
-    };
-    let mut parts = Reassembler::new(limits);
-    let mut whole = Vec::new();
-    let mut pushed_out = Vec::new();
-    for (taken, content) in messages.filter(|(taken, _)| taken.result == 0) {
-        let body = taken.body(content);
-        let Some(concat) = taken.concat else {
-            if let Decoded::Text { text, .. } = taken.coding.decode(&body.text) {
-                whole.push(text);
-            }
-            continue;
-        };
-        let number = String::from_utf8_lossy(taken.number.as_bytes());
-        let key = PartKey::new(
-            "",
-            &taken.source.to_text(),
-            &number,
-            concat.reference(),
-            concat.total(),
-        );
-        if let Added::Complete(assembled) = parts.add(&key, concat, &body, 0, &mut pushed_out) {
-            whole.extend(assembled.text("…"));
-        }
-    }
-    let incomplete = pushed_out.into_iter().chain(parts.expire(u64::MAX));
-    whole.extend(incomplete.filter_map(|assembled: Assembled| assembled.text("…")));
-    whole
 }
 
 #[cfg(test)]
@@ -268,25 +291,32 @@ mod tests {
     use hongyan_carrier_wire::concat::split;
 
     fn taken(number: &str, content: &[u8], has_udh: bool) -> Taken {
-        let (concat, header_len) = Taken::numbering(has_udh, content);
+        let numbering = Numbering::of(has_udh, content);
         Taken {
-            msg_id: MsgId(1),
+            id: MessageId(1),
             number: TerminalId::new(number).unwrap(),
             source: FixedStr::new("10690001").unwrap(),
-            concat,
+            numbering,
             coding: Coding::Ucs2,
-            header_len,
-            content_hash: content_hash(&content[usize::from(header_len)..]),
+            coding_octet: 8,
+            content_hash: content_hash(&content[usize::from(numbering.header_len)..]),
             received_at_unix_ms: 0,
+            account: 0,
             connection: 1,
             result: 0,
+            stat: FixedStr::default(),
+            final_at_ms: 0,
         }
     }
 
     fn push(messages: &mut Messages, number: &str, text: &str, reference: u8) {
         for part in split(text, Coding::Ucs2, Reference::Bits8(reference), 255).unwrap() {
             let content = part.content.as_slice();
-            messages.push(taken(number, content, part.concat.is_some()), content);
+            messages.push(
+                taken(number, content, part.concat.is_some()),
+                content,
+                Details::new(),
+            );
         }
     }
 
@@ -299,7 +329,7 @@ mod tests {
         let kept = messages
             .iter_from(0, |_| true)
             .filter_map(|(_, taken, content)| Some((taken, content?)));
-        assert_eq!(texts(kept), [long, "short".to_owned()]);
+        assert_eq!(super::super::texts(kept), [long, "short".to_owned()]);
     }
 
     #[test]
@@ -321,7 +351,7 @@ mod tests {
         }
         let views: Vec<_> = messages
             .iter_from(9, |_| true)
-            .map(|(n, taken, content)| taken.view(n, content))
+            .map(|(n, taken, content)| taken.view(n, String::new(), content))
             .collect();
         assert_eq!(
             views

@@ -1,102 +1,100 @@
-//! A carrier link of the simplest kind: the client's session over a socket.
+//! A client of the simplest kind: a session over a socket, whatever the protocol.
 
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use bytes::BytesMut;
-use hongyan_carrier_wire::cmpp::auth::{Secret, Timestamp};
-use hongyan_carrier_wire::cmpp::pdu::{Deliver, Recipients, Submit};
-use hongyan_carrier_wire::cmpp::session::client::{
-    ClientSession, ClientSettings, Event, IsmgCheck, SubmitOutcome, Up,
+use hongyan_carrier_wire::session::{
+    Actions, CloseReason, Dialect, Event, Outcome, Repeat, Session, SessionLimits, Uncertain, Up,
 };
-use hongyan_carrier_wire::cmpp::session::{Actions, CloseReason, SessionLimits};
-use hongyan_carrier_wire::cmpp::{Command as CmppCommand, MsgId, Pdu, Version, encode};
-use hongyan_carrier_wire::field::{Content, FixedStr, TerminalId};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
+
+use super::speakers::Speaker;
 
 /// Bounds every wait of these tests.
 pub(super) const PATIENCE: Duration = Duration::from_secs(20);
 
-pub(super) struct Client {
-    session: ClientSession,
-    actions: Actions<Up>,
+pub(super) struct Client<D: Dialect> {
+    session: Session<D>,
+    actions: Actions<Up<D>>,
     stream: TcpStream,
     input: BytesMut,
     started: Instant,
     /// What was told and not looked at.
-    pub(super) told: Vec<Up>,
+    pub(super) told: Vec<Up<D>>,
     /// Takes receipts and uplinks with this result; leaves them unanswered without one.
     pub(super) deliver_result: Option<u32>,
-    keep_alives_answered: usize,
+    /// Octets that came, all of them.
+    pub(super) heard: Vec<u8>,
 }
 
-/// Number of a keep-alive that is sent out of turn.
-const KEEP_ALIVE: u32 = 0x7e57_ab1e;
-
-pub(super) fn settings(version: Version) -> ClientSettings {
-    ClientSettings {
-        source_addr: FixedStr::new("900001").unwrap(),
-        secret: Secret::new("888888"),
-        version,
-        ismg_check: IsmgCheck::Required,
-        limits: SessionLimits::default(),
-        first_sequence: 1,
-    }
+/// What became of a message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Sent {
+    Accepted { id: String },
+    Refused { result: u32 },
+    Uncertain(Uncertain),
+    NotSent,
 }
 
-pub(super) fn message(number: &str, text: &str) -> Submit {
-    Submit {
-        pk_total: 1,
-        pk_number: 1,
-        registered_delivery: 1,
-        src_id: FixedStr::new("10690001").unwrap(),
-        recipients: Recipients::one(TerminalId::new(number).unwrap()),
-        content: Content::from(text.as_bytes().to_vec()),
-        ..Submit::default()
-    }
-}
-
-impl Client {
+impl<D: Speaker> Client<D> {
     /// Connects and sends the login.
-    pub(super) async fn connect(at: SocketAddr, settings: ClientSettings) -> Self {
-        let stream = TcpStream::connect(at).await.unwrap();
+    pub(super) async fn connect(at: SocketAddr, dialect: D) -> Self {
+        Self::over(TcpStream::connect(at).await.unwrap(), dialect).await
+    }
+
+    /// Begins on a connection, whoever opened it.
+    pub(super) async fn over(stream: TcpStream, dialect: D) -> Self {
         stream.set_nodelay(true).unwrap();
         let mut client = Self {
-            session: ClientSession::new(settings).unwrap(),
+            session: Session::new(dialect, SessionLimits::default()).unwrap(),
             actions: Actions::default(),
             stream,
             input: BytesMut::new(),
             started: Instant::now(),
             told: Vec::new(),
             deliver_result: Some(0),
-            keep_alives_answered: 0,
+            heard: Vec::new(),
         };
         client.on(Event::Connected {
-            timestamp: Timestamp::from_wire(108_155_548),
+            unix_ms: 1_767_858_948_000,
         });
         client.flush().await;
         client
     }
 
     /// Connects and waits until it is in.
-    pub(super) async fn log_in(at: SocketAddr, version: Version) -> Self {
-        let mut client = Self::connect(at, settings(version)).await;
+    pub(super) async fn log_in(at: SocketAddr, dialect: D) -> Self {
+        let mut client = Self::connect(at, dialect).await;
         client.turn_until(|client| client.session.is_open()).await;
         client.told.clear();
         client
     }
 
-    fn on(&mut self, event: Event<'_>) {
+    pub(super) fn on(&mut self, event: Event<'_, D>) {
         let now_ms = self.started.elapsed().as_millis() as u64;
         self.session.on(event, now_ms, &mut self.actions);
-        for up in self.actions.up.drain(..) {
+        let told = std::mem::take(&mut self.actions.up);
+        for up in told {
+            if let Up::LoginRequested(login) = &up {
+                let verdict = D::verdict(login);
+                self.on(Event::LoginAnswered(verdict));
+                let mut input = std::mem::take(&mut self.input);
+                self.on(Event::Received(&mut input));
+                self.input = input;
+            }
             self.told.push(up);
         }
     }
 
-    pub(super) fn submit(&mut self, token: u64, submit: &Submit) {
-        self.on(Event::Submit { token, submit });
+    pub(super) fn submit(&mut self, token: u64, pdu: &D::Pdu) {
+        self.on(Event::Request {
+            token,
+            sequence: None,
+            pdu,
+            repeat: Repeat::Never,
+        });
     }
 
     pub(super) async fn flush(&mut self) {
@@ -108,12 +106,17 @@ impl Client {
         }
     }
 
+    /// Sends octets that the session knows nothing of.
+    pub(super) async fn send_raw(&mut self, octets: &[u8]) {
+        self.stream.write_all(octets).await.unwrap();
+    }
+
     pub(super) fn free_slots(&self) -> usize {
         self.session.free_slots()
     }
 
-    pub(super) const fn version(&self) -> Version {
-        self.session.version()
+    pub(super) const fn dialect(&self) -> &D {
+        self.session.dialect()
     }
 
     pub(super) const fn closed(&self) -> Option<CloseReason> {
@@ -124,57 +127,33 @@ impl Client {
     pub(super) async fn turn(&mut self) {
         self.flush().await;
         let from = self.told.len();
-        match tokio::time::timeout(PATIENCE, self.stream.read_buf(&mut self.input))
+        let mut read = BytesMut::new();
+        match tokio::time::timeout(PATIENCE, self.stream.read_buf(&mut read))
             .await
             .expect("nothing came")
         {
             Ok(0) | Err(_) => self.on(Event::Disconnected),
             Ok(_) => {
-                let answer = [
-                    CmppCommand::ActiveTestResp.id().to_be_bytes(),
-                    KEEP_ALIVE.to_be_bytes(),
-                ]
-                .concat();
-                self.keep_alives_answered += self.input.windows(8).filter(|octets| *octets == answer).count();
+                self.heard.extend_from_slice(&read);
+                self.input.unsplit(read);
                 let mut input = std::mem::take(&mut self.input);
                 self.on(Event::Received(&mut input));
                 self.input = input;
             }
         }
         if let Some(result) = self.deliver_result {
-            let delivers: Vec<(u32, MsgId)> = self.told[from..]
+            let answers: Vec<_> = self.told[from..]
                 .iter()
                 .filter_map(|up| match up {
-                    Up::Deliver { sequence, deliver } => Some((*sequence, deliver.msg_id)),
+                    Up::Request { sequence, pdu } => Some((*sequence, D::take(pdu, result))),
                     _ => None,
                 })
                 .collect();
-            for (sequence, msg_id) in delivers {
-                self.on(Event::DeliverAnswered {
-                    sequence,
-                    msg_id,
-                    result,
-                });
+            for (sequence, pdu) in answers {
+                self.on(Event::Answer { sequence, pdu: &pdu });
             }
         }
         self.flush().await;
-    }
-
-    /// Sends a keep-alive out of turn, with a number that nothing else has.
-    pub(super) fn keep_alive(&mut self) {
-        // Of fixed length: nothing that encoding could refuse.
-        encode(
-            self.version(),
-            KEEP_ALIVE,
-            &Pdu::ActiveTest,
-            &mut self.actions.send,
-        )
-        .unwrap();
-    }
-
-    /// How many keep-alives that were sent out of turn got an answer.
-    pub(super) const fn keep_alives_answered(&self) -> usize {
-        self.keep_alives_answered
     }
 
     /// Reads until something is so; the gateway's silence and the end of the connection end the test.
@@ -199,37 +178,61 @@ impl Client {
         }
     }
 
-    pub(super) fn outcomes(&self) -> Vec<(u64, SubmitOutcome)> {
+    pub(super) fn outcomes(&self) -> Vec<(u64, Sent)> {
         self.told
             .iter()
             .filter_map(|up| match up {
-                Up::SubmitOutcome { token, outcome, .. } => Some((*token, *outcome)),
+                Up::Outcome {
+                    token,
+                    sequence,
+                    outcome,
+                    ..
+                } => Some((*token, sent::<D>(*sequence, outcome))),
                 _ => None,
             })
             .collect()
     }
 
-    pub(super) fn delivers(&self) -> Vec<&Deliver> {
+    /// What the gateway delivered.
+    pub(super) fn delivers(&self) -> Vec<&D::Pdu> {
         self.told
             .iter()
             .filter_map(|up| match up {
-                Up::Deliver { deliver, .. } => Some(deliver.as_ref()),
+                Up::Request { pdu, .. } => Some(pdu),
                 _ => None,
             })
             .collect()
     }
 
     /// Sends one message and waits for what becomes of it.
-    pub(super) async fn send(&mut self, number: &str, text: &str) -> SubmitOutcome {
+    pub(super) async fn send(&mut self, number: &str, text: &str) -> Sent {
         self.told.clear();
-        self.submit(0, &message(number, text));
+        self.submit(0, &D::message(number, text));
+        self.outcome().await
+    }
+
+    /// Waits for what becomes of the message that was sent.
+    pub(super) async fn outcome(&mut self) -> Sent {
         let deadline = Instant::now() + PATIENCE;
         loop {
             if let Some((_, outcome)) = self.outcomes().first() {
-                return *outcome;
+                return outcome.clone();
             }
             assert!(Instant::now() < deadline, "no outcome in time");
             self.turn().await;
         }
+    }
+}
+
+fn sent<D: Speaker>(sequence: Option<D::Sequence>, outcome: &Outcome<D::Pdu, D::Unwritable>) -> Sent {
+    match outcome {
+        Outcome::Answered(answer) => match D::answered(answer) {
+            (0, id) => Sent::Accepted {
+                id: id.unwrap_or_else(|| sequence.map(D::show).unwrap_or_default()),
+            },
+            (result, _) => Sent::Refused { result },
+        },
+        Outcome::Uncertain(why) => Sent::Uncertain(*why),
+        Outcome::NotSent(_) => Sent::NotSent,
     }
 }

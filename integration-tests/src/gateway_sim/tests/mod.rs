@@ -1,8 +1,10 @@
 //! The simulator as a carrier link meets it, over real sockets.
 
 mod client;
-mod faults;
-mod traffic;
+mod cmpp;
+mod cmpp_faults;
+mod cmpp_traffic;
+mod speakers;
 
 use super::{Account, Config, GatewaySim};
 

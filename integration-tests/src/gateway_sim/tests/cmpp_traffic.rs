@@ -3,31 +3,36 @@
 use std::time::Instant;
 
 use hongyan_carrier_wire::cmpp::report::Report;
-use hongyan_carrier_wire::cmpp::session::CloseReason;
-use hongyan_carrier_wire::cmpp::session::client::SubmitOutcome;
-use hongyan_carrier_wire::cmpp::{MsgId, Version, auth::Secret};
+use hongyan_carrier_wire::cmpp::{Client, Pdu, Version};
 use hongyan_carrier_wire::concat::{Reference, split};
+use hongyan_carrier_wire::login::Secret;
+use hongyan_carrier_wire::session::CloseReason;
 use hongyan_carrier_wire::text::Coding;
 
-use super::client::{Client, PATIENCE, message, settings};
+use super::client::{PATIENCE, Sent};
+use super::cmpp::{connect, delivers, log_in};
+use super::speakers::{Speaker as _, cmpp_message as message, cmpp_settings as settings};
 use super::{account, gateway, start};
-use crate::gateway_sim::{Config, MessageFilter, PartView, Uplink, UplinkCoding};
+use crate::gateway_sim::{Config, MessageFilter, PartView, ProtocolChoice, Uplink, UplinkCoding};
 
 #[tokio::test]
 async fn both_versions_log_in_send_and_get_their_receipt() {
     for (version, octets) in [(Version::V2, 60), (Version::V3, 71)] {
         let gateway = gateway().await;
-        let mut client = Client::log_in(gateway.addr(), version).await;
-        assert_eq!(client.version(), version);
-        let SubmitOutcome::Accepted { msg_id } = client.send("13800138000", "hello").await else {
+        let mut client = log_in(&gateway, version).await;
+        assert_eq!(client.dialect().version(), version);
+        let Sent::Accepted { id } = client.send("13800138000", "hello").await else {
             panic!("the message was not accepted");
         };
         client.turn_until(|client| !client.delivers().is_empty()).await;
-        let deliver = client.delivers()[0];
+        let deliver = delivers(&client)[0];
         assert!(deliver.is_report());
         assert_eq!(deliver.content.len(), octets);
         let report = Report::decode(deliver.content.as_slice()).unwrap();
-        assert_eq!((report.msg_id, report.stat_text().as_str()), (msg_id, "DELIVRD"));
+        assert_eq!(
+            (report.msg_id.to_string(), report.stat_text().as_str()),
+            (id, "DELIVRD")
+        );
         let stats = gateway
             .wait_for(PATIENCE, |stats| stats.receipts.taken == 1)
             .await
@@ -40,15 +45,18 @@ async fn both_versions_log_in_send_and_get_their_receipt() {
 #[tokio::test]
 async fn an_older_gateway_makes_the_client_fall_back() {
     let gateway = start(Config {
-        max_version: Version::V2,
+        protocol: ProtocolChoice::Cmpp {
+            three: false,
+            refuse_higher: false,
+        },
         ..Config::default()
     })
     .await;
-    let mut client = Client::log_in(gateway.addr(), Version::V3).await;
-    assert_eq!(client.version(), Version::V2);
+    let mut client = log_in(&gateway, Version::V3).await;
+    assert_eq!(client.dialect().version(), Version::V2);
     assert!(matches!(
         client.send("13800138000", "hello").await,
-        SubmitOutcome::Accepted { .. }
+        Sent::Accepted { .. }
     ));
 }
 
@@ -61,21 +69,21 @@ async fn logins_are_checked_and_limited() {
     .await;
     let mut wrong = settings(Version::V3);
     wrong.secret = Secret::new("wrong");
-    let mut wrong = Client::connect(gateway.addr(), wrong).await;
+    let mut wrong = connect(&gateway, wrong).await;
     assert_eq!(
         wrong.turn_until_closed().await,
         CloseReason::LoginRefused { status: 3 }
     );
     let mut unknown = settings(Version::V3);
     unknown.source_addr = hongyan_carrier_wire::field::FixedStr::new("900002").unwrap();
-    let mut unknown = Client::connect(gateway.addr(), unknown).await;
+    let mut unknown = connect(&gateway, unknown).await;
     assert_eq!(
         unknown.turn_until_closed().await,
         CloseReason::LoginRefused { status: 2 }
     );
 
-    let first = Client::log_in(gateway.addr(), Version::V3).await;
-    let mut second = Client::connect(gateway.addr(), settings(Version::V3)).await;
+    let first = log_in(&gateway, Version::V3).await;
+    let mut second = connect(&gateway, settings(Version::V3)).await;
     assert_eq!(
         second.turn_until_closed().await,
         CloseReason::LoginRefused { status: 5 }
@@ -85,7 +93,7 @@ async fn logins_are_checked_and_limited() {
         .wait_for(PATIENCE, |stats| stats.logins.now == 0)
         .await
         .unwrap();
-    Client::log_in(gateway.addr(), Version::V3).await;
+    log_in(&gateway, Version::V3).await;
     let logins = gateway.stats().logins;
     assert_eq!((logins.accepted, logins.refused, logins.most_at_once), (2, 3, 1));
 }
@@ -93,7 +101,7 @@ async fn logins_are_checked_and_limited() {
 #[tokio::test]
 async fn what_was_taken_can_be_listed_and_read() {
     let gateway = gateway().await;
-    let mut client = Client::log_in(gateway.addr(), Version::V3).await;
+    let mut client = log_in(&gateway, Version::V3).await;
     let long = "您的验证码是".repeat(20);
     let parts = split(&long, Coding::Ucs2, Reference::Bits8(0x2e), 6).unwrap();
     for (token, part) in (0..).zip(&parts) {
@@ -103,9 +111,9 @@ async fn what_was_taken_can_be_listed_and_read() {
             content: part.content.clone(),
             ..message("13800138000", "")
         };
-        client.submit(token, &submit);
+        client.submit(token, &Pdu::Submit(submit));
     }
-    client.submit(9, &message("13900139000", "short"));
+    client.submit(9, &Client::message("13900139000", "short"));
     client.turn_until(|client| client.outcomes().len() == 3).await;
 
     assert_eq!(gateway.texts("13800138000"), [long]);
@@ -139,7 +147,7 @@ async fn what_was_taken_can_be_listed_and_read() {
     assert_eq!(gateway.seconds().iter().map(|(_, count)| count).sum::<u64>(), 3);
 
     client.told.clear();
-    client.submit(1, &message("13900139000", "short"));
+    client.submit(1, &Client::message("13900139000", "short"));
     client.turn_until(|client| client.outcomes().len() == 1).await;
     assert_eq!(gateway.stats().duplicates, 1);
 }
@@ -147,7 +155,7 @@ async fn what_was_taken_can_be_listed_and_read() {
 #[tokio::test]
 async fn uplinks_come_as_asked() {
     let gateway = gateway().await;
-    let mut client = Client::log_in(gateway.addr(), Version::V3).await;
+    let mut client = log_in(&gateway, Version::V3).await;
     let short = |coding| Uplink {
         from: "8613800138000".to_owned(),
         to: "10690001".to_owned(),
@@ -162,7 +170,7 @@ async fn uplinks_come_as_asked() {
     ] {
         assert_eq!(gateway.uplink(&short(coding)).unwrap(), 1);
         client.turn_until(|client| !client.delivers().is_empty()).await;
-        let deliver = client.delivers()[0];
+        let deliver = delivers(&client)[0];
         assert_eq!((deliver.msg_fmt, deliver.is_report()), (msg_fmt, false));
         assert_eq!(deliver.src_terminal_id.national(), Some("13800138000"));
         client.told.clear();
@@ -174,8 +182,7 @@ async fn uplinks_come_as_asked() {
     };
     assert_eq!(gateway.uplink(&shuffled).unwrap(), 3);
     client.turn_until(|client| client.delivers().len() == 3).await;
-    let numbers: Vec<u8> = client
-        .delivers()
+    let numbers: Vec<u8> = delivers(&client)
         .iter()
         .map(|deliver| deliver.content.as_slice()[5])
         .collect();
@@ -198,15 +205,15 @@ async fn an_uplink_waits_for_a_connection_and_survives_one() {
         ..Uplink::default()
     };
     gateway.uplink(&uplink).unwrap();
-    let mut dies = Client::log_in(gateway.addr(), Version::V3).await;
+    let mut dies = log_in(&gateway, Version::V3).await;
     dies.deliver_result = None;
     dies.turn_until(|client| !client.delivers().is_empty()).await;
-    let first_id = dies.delivers()[0].msg_id;
+    let first_id = delivers(&dies)[0].msg_id;
     drop(dies);
-    let mut lives = Client::connect(gateway.addr(), settings(Version::V2)).await;
+    let mut lives = connect(&gateway, settings(Version::V2)).await;
     lives.turn_until(|client| !client.delivers().is_empty()).await;
     assert_eq!(
-        lives.delivers()[0].msg_id,
+        delivers(&lives)[0].msg_id,
         first_id,
         "the same DELIVER, for a link that sorts repetitions out"
     );
@@ -219,7 +226,7 @@ async fn an_uplink_waits_for_a_connection_and_survives_one() {
 #[tokio::test]
 async fn a_refused_receipt_is_tried_again_and_given_up_in_the_end() {
     let gateway = gateway().await;
-    let mut client = Client::log_in(gateway.addr(), Version::V3).await;
+    let mut client = log_in(&gateway, Version::V3).await;
     client.deliver_result = Some(9);
     client.send("13800138000", "hello").await;
     client.turn_until(|client| client.delivers().len() == 5).await;
@@ -233,16 +240,16 @@ async fn a_refused_receipt_is_tried_again_and_given_up_in_the_end() {
 #[tokio::test]
 async fn every_id_is_different() {
     let gateway = gateway().await;
-    let mut client = Client::log_in(gateway.addr(), Version::V3).await;
+    let mut client = log_in(&gateway, Version::V3).await;
     let mut ids = std::collections::HashSet::new();
     for _ in 0..200 {
         client.told.clear();
         for token in 0..16 {
-            client.submit(token, &message("13800138000", "x"));
+            client.submit(token, &Client::message("13800138000", "x"));
         }
         client.turn_until(|client| client.outcomes().len() == 16).await;
         for (_, outcome) in client.outcomes() {
-            let SubmitOutcome::Accepted { msg_id: MsgId(id) } = outcome else {
+            let Sent::Accepted { id } = outcome else {
                 panic!("not accepted: {outcome:?}")
             };
             assert!(ids.insert(id));
@@ -253,7 +260,7 @@ async fn every_id_is_different() {
 #[tokio::test]
 async fn the_control_answers_over_http() {
     let gateway = gateway().await;
-    let mut client = Client::log_in(gateway.addr(), Version::V3).await;
+    let mut client = log_in(&gateway, Version::V3).await;
     client.send("13800138000", "hello").await;
     let (status, body) = http(gateway.control_addr(), "GET", "/messages?number=13800138000", "").await;
     assert_eq!(status, 200);
@@ -268,7 +275,7 @@ async fn the_control_answers_over_http() {
     assert_eq!(status, 200);
     assert_eq!(
         client.send("13800138000", "again").await,
-        SubmitOutcome::Refused { result: 8 }
+        Sent::Refused { result: 8 }
     );
     let (status, body) = http(
         gateway.control_addr(),
@@ -286,7 +293,7 @@ async fn the_control_answers_over_http() {
     );
     assert!(matches!(
         client.send("13800138000", "after").await,
-        SubmitOutcome::Accepted { .. }
+        Sent::Accepted { .. }
     ));
     let (_, body) = http(gateway.control_addr(), "POST", "/drop", "{}").await;
     assert_eq!(body, r#"{"connections":1}"#);
@@ -320,8 +327,8 @@ async fn submits_per_second() {
         ..Config::default()
     };
     let gateway = start(config).await;
-    let mut client = Client::log_in(gateway.addr(), Version::V3).await;
-    let submit = message("13800138000", "hello");
+    let mut client = log_in(&gateway, Version::V3).await;
+    let submit = Client::message("13800138000", "hello");
     let started = Instant::now();
     let (mut sent, mut answered) = (0, 0);
     while answered < MESSAGES {

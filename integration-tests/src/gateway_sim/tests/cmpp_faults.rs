@@ -1,17 +1,18 @@
 //! What goes wrong on demand.
 
-use hongyan_carrier_wire::cmpp::Version;
 use hongyan_carrier_wire::cmpp::report::Report;
-use hongyan_carrier_wire::cmpp::session::client::{SubmitOutcome, Up};
-use hongyan_carrier_wire::cmpp::session::{CloseReason, Uncertain};
+use hongyan_carrier_wire::cmpp::{Client, Pdu, Version};
+use hongyan_carrier_wire::session::{CloseReason, Uncertain, Up};
 
-use super::client::{Client, PATIENCE, message, settings};
+use super::client::{PATIENCE, Sent};
+use super::cmpp::{connect, delivers, keep_alive, keep_alives_answered, log_in};
 use super::gateway;
+use super::speakers::{Speaker as _, cmpp_message as message, cmpp_settings as settings};
 use crate::gateway_sim::{
-    Answer, Cut, Effects, Faults, GatewaySim, ReceiptChange, ReceiptForm, ReceiptTime, Rule,
+    Answer, Code, Cut, Effects, Faults, GatewaySim, ReceiptChange, ReceiptForm, ReceiptTime, Rule,
 };
 
-const LOST: SubmitOutcome = SubmitOutcome::Uncertain(Uncertain::ConnectionLost);
+const LOST: Sent = Sent::Uncertain(Uncertain::ConnectionLost);
 
 fn rule(then: Effects) -> Faults {
     Faults {
@@ -30,8 +31,8 @@ fn receipt(receipt: ReceiptChange) -> Faults {
     })
 }
 
-async fn logged_in(gateway: &GatewaySim) -> Client {
-    Client::log_in(gateway.addr(), Version::V3).await
+async fn logged_in(gateway: &GatewaySim) -> super::client::Client<Client> {
+    log_in(&gateway, Version::V3).await
 }
 
 #[tokio::test]
@@ -41,7 +42,7 @@ async fn any_code_for_the_next_n() {
     let next = Rule {
         next: Some(2),
         then: Effects {
-            result: Some(13),
+            result: Some(Code::Number(13)),
             ..Effects::default()
         },
         ..Rule::default()
@@ -50,12 +51,12 @@ async fn any_code_for_the_next_n() {
     for expected in [13, 13] {
         assert_eq!(
             client.send("13800138000", "x").await,
-            SubmitOutcome::Refused { result: expected }
+            Sent::Refused { result: expected }
         );
     }
     assert!(matches!(
         client.send("13800138000", "x").await,
-        SubmitOutcome::Accepted { .. }
+        Sent::Accepted { .. }
     ));
     let stats = gateway.stats();
     assert_eq!(stats.by_result.into_iter().collect::<Vec<_>>(), [(0, 1), (13, 2)]);
@@ -72,13 +73,13 @@ async fn a_rate_above_the_limit_is_slowed_down() {
         .unwrap();
     let mut client = logged_in(&gateway).await;
     for token in 0..16 {
-        client.submit(token, &message("13800138000", "x"));
+        client.submit(token, &Client::message("13800138000", "x"));
     }
     client.turn_until(|client| client.outcomes().len() == 16).await;
     let slowed = client
         .outcomes()
         .iter()
-        .filter(|(_, outcome)| *outcome == SubmitOutcome::Refused { result: 8 })
+        .filter(|(_, outcome)| *outcome == Sent::Refused { result: 8 })
         .count();
     assert_eq!(slowed, 6);
 }
@@ -96,8 +97,8 @@ async fn answers_come_late_and_out_of_order() {
         ..Rule::default()
     };
     gateway.add_rule(late).unwrap();
-    client.submit(1, &message("13800138000", "x"));
-    client.submit(2, &message("13900139000", "x"));
+    client.submit(1, &Client::message("13800138000", "x"));
+    client.submit(2, &Client::message("13900139000", "x"));
     client.turn_until(|client| client.outcomes().len() == 2).await;
     assert_eq!(
         client
@@ -131,7 +132,7 @@ async fn the_connection_drops_before_or_after_the_answer() {
         .unwrap();
     assert!(matches!(
         client.send("13800138000", "x").await,
-        SubmitOutcome::Accepted { .. }
+        Sent::Accepted { .. }
     ));
     assert_eq!(client.turn_until_closed().await, CloseReason::ConnectionLost);
 }
@@ -151,7 +152,7 @@ async fn the_connection_drops_after_so_many_pdus() {
             registered_delivery: 0,
             ..message("13800138000", "x")
         };
-        client.submit(token, &unasked);
+        client.submit(token, &Pdu::Submit(unasked));
     }
     client.turn_until_closed().await;
     let accepted = client
@@ -179,7 +180,7 @@ async fn answers_may_be_missing_truncated_or_garbage() {
     assert!(matches!(client.closed(), Some(CloseReason::Framing(_))));
     gateway.set_faults(answer(Answer::None)).unwrap();
     let mut client = logged_in(&gateway).await;
-    client.submit(0, &message("13800138000", "x"));
+    client.submit(0, &Client::message("13800138000", "x"));
     // The receipt comes, the answer does not.
     client.turn_until(|client| !client.delivers().is_empty()).await;
     assert_eq!(client.outcomes(), []);
@@ -197,20 +198,23 @@ async fn receipts_come_early_twice_never_and_with_any_status() {
     };
     gateway.set_faults(receipt(early)).unwrap();
     let mut client = logged_in(&gateway).await;
-    let SubmitOutcome::Accepted { msg_id } = client.send("13800138000", "x").await else {
+    let Sent::Accepted { id } = client.send("13800138000", "x").await else {
         panic!("not accepted")
     };
     assert!(
         matches!(
             client.told.as_slice(),
-            [Up::Deliver { .. }, Up::Deliver { .. }, Up::SubmitOutcome { .. }]
+            [Up::Request { .. }, Up::Request { .. }, Up::Outcome { .. }]
         ),
         "told {:?}",
         client.told
     );
-    for deliver in client.delivers() {
+    for deliver in delivers(&client) {
         let report = Report::decode(deliver.content.as_slice()).unwrap();
-        assert_eq!((report.msg_id, report.stat_text().as_str()), (msg_id, "MA:0001"));
+        assert_eq!(
+            (report.msg_id.to_string(), report.stat_text().as_str()),
+            (id.clone(), "MA:0001")
+        );
         assert_eq!(deliver.content.len(), 60, "the short form in a 3.0 session");
     }
     let never = ReceiptChange {
@@ -227,32 +231,32 @@ async fn keep_alives_may_stay_unanswered() {
     let gateway = gateway().await;
     gateway
         .set_faults(Faults {
-            ignore_active_test: true,
+            ignore_keep_alives: true,
             ..Faults::default()
         })
         .unwrap();
     let mut client = logged_in(&gateway).await;
-    client.submit(0, &message("13800138000", "x"));
+    client.submit(0, &Client::message("13800138000", "x"));
     client.flush().await;
     client.turn_until(|client| client.outcomes().len() == 1).await;
     let deaf = gateway.stats();
     assert_eq!(deaf.accepted, 1, "everything else is answered");
     // A keep-alive by hand, then a message: only the message is answered.
     client.told.clear();
-    client.keep_alive();
+    client.send_raw(&keep_alive()).await;
     assert!(matches!(
         client.send("13800138000", "y").await,
-        SubmitOutcome::Accepted { .. }
+        Sent::Accepted { .. }
     ));
-    assert_eq!(client.keep_alives_answered(), 0);
+    assert_eq!(keep_alives_answered(&client), 0);
     gateway.set_faults(Faults::default()).unwrap();
-    client.keep_alive();
+    client.send_raw(&keep_alive()).await;
     assert!(matches!(
         client.send("13800138000", "z").await,
-        SubmitOutcome::Accepted { .. }
+        Sent::Accepted { .. }
     ));
     client
-        .turn_until(|client| client.keep_alives_answered() == 1)
+        .turn_until(|client| keep_alives_answered(&client) == 1)
         .await;
 }
 
@@ -265,7 +269,7 @@ async fn logins_may_be_refused_with_any_status() {
             ..Faults::default()
         })
         .unwrap();
-    let mut client = Client::connect(gateway.addr(), settings(Version::V3)).await;
+    let mut client = connect(&gateway, settings(Version::V3)).await;
     assert_eq!(
         client.turn_until_closed().await,
         CloseReason::LoginRefused { status: 7 }
