@@ -184,7 +184,8 @@ async fn a_report_finds_its_message_though_the_process_died_before_the_response(
 async fn throttled_segments_wait_and_refused_ones_end() {
     let gateway = SgipGateway::start(|seen| match seen.number {
         1 => Answer::Refuse(results::NODE_BUSY),
-        3 => Answer::Refuse(results::ILLEGAL_NUMBER),
+        3 => Answer::Refuse(results::LENGTH),
+        4 => Answer::Refuse(results::NO_ROUTE),
         _ => Answer::Take,
     })
     .await;
@@ -198,7 +199,12 @@ async fn throttled_segments_wait_and_refused_ones_end() {
     .await;
     let refused = world.queue(Notice, 2, "nobody").await;
     eventually("refused", || async {
-        world.story(refused).await == ["refused 1 SGIP:6"]
+        world.story(refused).await == ["refused 1 SGIP:8"]
+    })
+    .await;
+    let elsewhere = world.queue(Notice, 3, "moved").await;
+    eventually("given back", || async {
+        world.story(elsewhere).await == ["returned RETURN_REASON_NO_ROUTE SGIP:23"]
     })
     .await;
     // What was not taken leaves nothing that a report could be matched with.
