@@ -1,9 +1,11 @@
 //! Accepting: from checked requests to durable messages.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use hongyan_catalog::{Catalog, LiveCatalog, Tenant, Window};
 use hongyan_chassis::{LiveKeyring, Problem};
-use hongyan_domain::{MessageClass, MessageId, Msisdn};
+use hongyan_domain::{Carrier, MessageClass, MessageId, Msisdn};
 use hongyan_envelope::{Keyring, SUBJECT};
 use hongyan_proto::{
     carrier::v1::OutboundMessage,
@@ -23,7 +25,9 @@ use crate::{
     metric::{self, Metrics},
     record::{MessageRecord, RECORD_VERSION},
     refusal,
-    request::{self, Submission},
+    request::{self, Submission, Surroundings},
+    route::Ground,
+    routing::{Health, Learned, LiveHealth},
     store::{Accepted, Draft, Store},
     trace::{self, Origin},
 };
@@ -37,8 +41,27 @@ pub struct Acceptor {
     store: Store,
     catalog: LiveCatalog,
     keyring: LiveKeyring,
+    health: LiveHealth,
+    learned: Arc<Learned>,
     most_entries: u64,
     metrics: Metrics,
+}
+
+/// What one batch of requests is decided by.
+struct World {
+    catalog: Arc<Catalog>,
+    keyring: Arc<Keyring>,
+    health: Arc<Health>,
+    now_ms: i64,
+}
+
+/// What is believed of where a number is.
+#[derive(Clone, Copy)]
+enum Belief {
+    /// What this process remembers; Redis knows better.
+    Remembered,
+    /// What Redis has just said.
+    Told(Carrier),
 }
 
 /// A request on its way through.
@@ -50,11 +73,19 @@ struct Prepared {
 
 impl Acceptor {
     /// `most_entries` bounds each send queue.
-    pub fn new(store: Store, catalog: LiveCatalog, keyring: LiveKeyring, most_entries: u64) -> Self {
+    pub fn new(
+        store: Store,
+        catalog: LiveCatalog,
+        keyring: LiveKeyring,
+        health: LiveHealth,
+        most_entries: u64,
+    ) -> Self {
         Self {
             store,
             catalog,
             keyring,
+            health,
+            learned: Arc::default(),
             most_entries,
             metrics: Metrics::new(),
         }
@@ -68,25 +99,31 @@ impl Acceptor {
         caller: &Caller,
         origin: Origin,
     ) -> Vec<Result<SendMessageResponse, Problem>> {
-        let (catalog, keyring) = (self.catalog.current(), self.keyring.current());
-        let now_ms = now_unix_ms();
+        let world = World {
+            catalog: self.catalog.current(),
+            keyring: self.keyring.current(),
+            health: self.health.current(),
+            now_ms: now_unix_ms(),
+        };
         let mut drafts = Vec::with_capacity(requests.len());
         let mut waiting = Vec::with_capacity(requests.len());
         let prepared: Vec<Result<(), Problem>> = requests
             .iter()
             .map(|request| {
                 let Prepared { draft, answer, span } =
-                    self.prepare(request, caller, origin, &catalog, &keyring, now_ms)?;
+                    self.prepare(request, caller, origin, &world, Belief::Remembered)?;
                 drafts.push(draft);
-                waiting.push((answer, span));
+                waiting.push((request, answer, span));
                 Ok(())
             })
             .collect();
-        let verdicts = self.verdicts(&drafts).await;
+        let mut verdicts = self.verdicts(&drafts).await;
+        self.ask_again(&mut drafts, &mut waiting, &mut verdicts, caller, origin, &world)
+            .await;
         let mut accepted = drafts.iter().zip(waiting).zip(verdicts);
         let results = prepared.into_iter().zip(requests).map(|(prepared, request)| {
             let result = prepared.and_then(|()| {
-                let ((draft, (answer, span)), verdict) =
+                let ((draft, (_, answer, span)), verdict) =
                     accepted.next().ok_or_else(refusal::of_missing_verdict)?;
                 let result = self.conclude(draft, answer, verdict);
                 trace::outcome(
@@ -104,6 +141,47 @@ impl Acceptor {
             result
         });
         results.collect()
+    }
+
+    /// Numbers that are with another carrier than was remembered: their messages are made anew for that one, and accepted
+    /// as they then are. So a second write follows only where this process did not know of a number yet.
+    async fn ask_again(
+        &self,
+        drafts: &mut [Draft],
+        waiting: &mut [(&SendMessageRequest, SendMessageResponse, Span)],
+        verdicts: &mut [Result<Accepted, Problem>],
+        caller: &Caller,
+        origin: Origin,
+        world: &World,
+    ) {
+        let mut places = Vec::new();
+        let mut anew = Vec::new();
+        for (place, verdict) in verdicts.iter_mut().enumerate() {
+            let (Ok(Accepted::Ported(carrier)), Some((request, answer, span)), Some(draft)) =
+                (&*verdict, waiting.get_mut(place), drafts.get(place))
+            else {
+                continue;
+            };
+            self.learned.set(
+                &draft.subject,
+                Some(*carrier).filter(|carrier| !draft.is_expected(*carrier)),
+            );
+            trace::outcome(span, "PORTED");
+            match self.prepare(request, caller, origin, world, Belief::Told(*carrier)) {
+                Ok(prepared) => {
+                    (*answer, *span) = (prepared.answer, prepared.span);
+                    anew.push(prepared.draft);
+                    places.push(place);
+                }
+                Err(problem) => *verdict = Err(problem),
+            }
+        }
+        let again = self.verdicts(&anew).await;
+        for ((place, draft), verdict_again) in places.into_iter().zip(anew).zip(again) {
+            if let (Some(verdict), Some(made)) = (verdicts.get_mut(place), drafts.get_mut(place)) {
+                (*verdict, *made) = (verdict_again, draft);
+            }
+        }
     }
 
     async fn verdicts(&self, drafts: &[Draft]) -> Vec<Result<Accepted, Problem>> {
@@ -146,19 +224,27 @@ impl Acceptor {
         request: &SendMessageRequest,
         caller: &Caller,
         origin: Origin,
-        catalog: &Catalog,
-        keyring: &Keyring,
-        now_ms: i64,
+        world: &World,
+        belief: Belief,
     ) -> Result<Prepared, Problem> {
+        let (catalog, keyring, now_ms) = (&*world.catalog, &*world.keyring, world.now_ms);
         let tenant = caller.tenant(&request.tenant, catalog)?;
-        let submission = request::check(request, tenant, catalog)?;
+        let surroundings = Surroundings {
+            tag: &|phone| keyring.tag(SUBJECT, &phone.e164()),
+            learned: &|tag| match belief {
+                Belief::Remembered => self.learned.get(tag),
+                Belief::Told(carrier) => Some(carrier),
+            },
+            health: &world.health,
+        };
+        let submission = request::check(request, tenant, catalog, &surroundings)?;
         let (span, context) = trace::accept_span(origin, submission.trace);
         let partition = self.store.partition_of(&submission.phone);
         let id = MessageId::new(now_ms.unsigned_abs(), partition, rand::rng().random());
         let message_id = id.to_string();
         trace::describe(&span, &message_id, tenant.id.as_str(), &submission);
 
-        let tag = keyring.tag(SUBJECT, &submission.phone.e164());
+        let tag = submission.tag;
         let valid_until_ms =
             now_ms.saturating_add(i64::try_from(submission.validity.as_millis()).unwrap_or(i64::MAX));
         let record = MessageRecord {
@@ -174,6 +260,7 @@ impl Acceptor {
             valid_until_unix_ms: valid_until_ms,
             subject_tag: Bytes::copy_from_slice(tag.as_bytes()),
             traceparent: context.map(|context| context.to_string()).unwrap_or_default(),
+            body_kept: submission.has_fallback,
             ..MessageRecord::default()
         };
         let answer = SendMessageResponse {
@@ -195,6 +282,13 @@ impl Acceptor {
             class: submission.class,
             admitted_as,
             link: submission.link.clone(),
+            carrier: submission.carrier,
+            // What Redis has just said is not asked again: it cannot go on for ever.
+            ground: match belief {
+                Belief::Remembered => submission.ground,
+                Belief::Told(_) => Ground::Settled,
+            },
+            subject: tag,
             tag: tag.short(),
             now_ms,
             fingerprint: Fingerprint::of(request, &submission.phone, keyring),
@@ -205,6 +299,7 @@ impl Acceptor {
             audit_event: audit::accepted(&message_id, &record, submission.class.as_str(), caller.id()),
             record: record.to_octets(),
             sealed: seal(&message_id, &submission, valid_until_ms, now_ms, keyring)?,
+            keeps_body: submission.has_fallback,
             traceparent: record.traceparent,
             deadline_ms: valid_until_ms.saturating_add(QUEUE_GRACE_MS),
             request_id: submission.request_id,

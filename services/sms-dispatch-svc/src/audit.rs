@@ -6,9 +6,10 @@ use prost::Message as _;
 use uuid::Uuid;
 
 use crate::{
-    convert::status_name,
+    convert::{reason_name, status_name},
     lifecycle::{Announcement, Outcome},
     record::MessageRecord,
+    routing::Lesson,
 };
 
 /// A message became durable.
@@ -17,6 +18,10 @@ const MESSAGE_ACCEPTED: &str = "MESSAGE_ACCEPTED";
 const MESSAGE_FINAL: &str = "MESSAGE_FINAL";
 /// A message's final status gave way to another.
 const MESSAGE_CORRECTED: &str = "MESSAGE_CORRECTED";
+/// A message goes another way.
+const MESSAGE_REROUTED: &str = "MESSAGE_REROUTED";
+/// It was learned where a number is, or that it is where it is expected.
+const CARRIER_LEARNED: &str = "CARRIER_LEARNED";
 /// A subscriber wants no more notices and bulk messages of a tenant.
 const OPT_OUT_SET: &str = "OPT_OUT_SET";
 /// A subscriber wants them again.
@@ -68,6 +73,49 @@ pub fn settled(
         actor: actor.to_owned(),
         attributes: attributes.into_iter().collect(),
         ..of_message(message_id, record)
+    }
+    .encode_to_vec()
+}
+
+/// That a message goes another way; `None` for one that does not.
+pub fn rerouted(message_id: &str, record: &MessageRecord, actor: &str) -> Option<Vec<u8>> {
+    let reroute = record.rerouted.as_ref()?;
+    let attributes = [
+        ("from_link", reroute.from_link.clone()),
+        ("link", record.link.clone()),
+        ("reason", reason_name(reroute.reason()).to_owned()),
+        ("raw_code", reroute.raw_code.clone()),
+    ];
+    let event = AuditEvent {
+        occurred_at_unix_ms: reroute.at_unix_ms,
+        action: MESSAGE_REROUTED.to_owned(),
+        outcome: "QUEUED".to_owned(),
+        actor: actor.to_owned(),
+        attributes: attributes.map(|(key, value)| (key.to_owned(), value)).into(),
+        ..of_message(message_id, record)
+    };
+    Some(event.encode_to_vec())
+}
+
+/// That it was learned where a number is.
+pub fn lesson(lesson: &Lesson, subject_tag: &[u8], trace_id: &str, now_ms: i64, actor: &str) -> Vec<u8> {
+    let attributes = [
+        ("carrier", lesson.carrier.as_str()),
+        ("expected", lesson.expected.as_str()),
+        ("source", lesson.source_name()),
+    ];
+    AuditEvent {
+        event_id: Uuid::now_v7().to_string(),
+        occurred_at_unix_ms: now_ms,
+        action: CARRIER_LEARNED.to_owned(),
+        outcome: lesson.outcome().to_owned(),
+        actor: actor.to_owned(),
+        trace_id: trace_id.to_owned(),
+        subject_tag: Bytes::copy_from_slice(subject_tag),
+        attributes: attributes
+            .map(|(key, value)| (key.to_owned(), value.to_owned()))
+            .into(),
+        ..AuditEvent::default()
     }
     .encode_to_vec()
 }

@@ -4,7 +4,7 @@ use hongyan_domain::{
     Carrier, MessageClass,
     status::{Cause, MessageStatus, StatusDetail},
 };
-use hongyan_proto::{common::v1 as common, dispatch::v1 as dispatch};
+use hongyan_proto::{carrier::v1::ReturnReason, common::v1 as common, dispatch::v1 as dispatch};
 
 /// The class; `None` where the caller gave none, or one that this program does not know.
 pub fn class_of(class: i32) -> Option<MessageClass> {
@@ -54,6 +54,22 @@ pub fn status_to_proto(status: MessageStatus) -> dispatch::MessageStatus {
 /// The name of a status without the enum's prefix: `DELIVERED`.
 pub fn status_name(status: dispatch::MessageStatus) -> &'static str {
     status.as_str_name().trim_start_matches("MESSAGE_STATUS_")
+}
+
+/// The carrier; `None` for none, or for one that this program does not know.
+pub fn carrier_of(carrier: i32) -> Option<Carrier> {
+    match common::Carrier::try_from(carrier).ok()? {
+        common::Carrier::Unspecified => None,
+        common::Carrier::ChinaMobile => Some(Carrier::ChinaMobile),
+        common::Carrier::ChinaUnicom => Some(Carrier::ChinaUnicom),
+        common::Carrier::ChinaTelecom => Some(Carrier::ChinaTelecom),
+        common::Carrier::ChinaBroadnet => Some(Carrier::ChinaBroadnet),
+    }
+}
+
+/// The name of a reason without the enum's prefix: `NO_ROUTE`.
+pub fn reason_name(reason: ReturnReason) -> &'static str {
+    reason.as_str_name().trim_start_matches("RETURN_REASON_")
 }
 
 /// A status with what it means, as callers see it.

@@ -27,6 +27,14 @@ pub fn opt_out(partition: Partition, tenant: &TenantId, tag: &str) -> String {
     format!("{{{partition}}}:optout:{}:{tag}", tenant.as_str())
 }
 
+/// What was learned of where a number is: `{p0}:ported:<tag>`, carrier, source and since when.
+pub fn ported(partition: Partition, tag: &str) -> String {
+    format!("{{{partition}}}:ported:{tag}")
+}
+
+/// What the processes of the link service told of their links, and when each link was last ready: `{links}:health`.
+pub const HEALTH: &str = "{links}:health";
+
 /// Message ids by when the sweeper must look at them: `{p0}:deadlines`.
 pub fn deadlines(partition: Partition) -> String {
     format!("{{{partition}}}:deadlines")
@@ -56,6 +64,7 @@ mod tests {
             super::message(id),
             super::windows(p, &tenant, MessageClass::Bulk, "t"),
             super::opt_out(p, &tenant, "t"),
+            super::ported(p, "t"),
             super::deadlines(p),
             super::waiting(p),
         ];

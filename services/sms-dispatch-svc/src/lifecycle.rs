@@ -17,21 +17,26 @@
 //! failed receipt of its first, which counts until everything is delivered. So 1 to 7 are final, and a message never
 //! becomes open again. A final status may still give way to one further up the list; that is told as a correction, never
 //! silently.
+//!
+//! Once in its life an open message may be sent another way ([`crate::reroute`]). What the first link's carrier had said
+//! of it until then is no fact any more, and neither is what that link still says: both stand in the story alone.
 
 mod fact;
 mod noting;
 mod outcome;
 
-use hongyan_domain::status::{MessageStatus, StatusDetail};
-use hongyan_proto::dispatch::v1::MessageStatus as ProtoStatus;
+use hongyan_domain::status::{CodeTable, MessageStatus, StatusDetail};
+use hongyan_proto::{carrier::v1::ReturnReason, dispatch::v1::MessageStatus as ProtoStatus};
 
 pub use noting::{BadEvent, note};
+pub(crate) use outcome::failure;
 pub use outcome::{Outcome, outcome};
 
 use self::{fact::fact, outcome::last_left_unix_ms};
 use crate::{
     convert::status_to_proto,
-    record::{EventKind, EventRecord, MessageRecord},
+    record::{EventKind, EventRecord, Fact, MessageRecord},
+    reroute::Wish,
     story,
 };
 
@@ -64,8 +69,8 @@ pub struct Announcement {
 
 /// Closes a message whose deadline has passed: one that is still queued as expired, one that was submitted as without
 /// receipt. False where no deadline has passed.
-pub fn close_if_due(record: &mut MessageRecord, now_unix_ms: i64) -> bool {
-    let status = outcome(record).detail.status;
+pub fn close_if_due(record: &mut MessageRecord, now_unix_ms: i64, codes: &CodeTable) -> bool {
+    let status = outcome(record, codes).detail.status;
     if deadline(record, status).is_none_or(|deadline| now_unix_ms < deadline) {
         return false;
     }
@@ -94,9 +99,32 @@ pub fn close_if_due(record: &mut MessageRecord, now_unix_ms: i64) -> bool {
     true
 }
 
+/// Ends a message that its link gave back and that has nowhere else to go: refused by the carrier, or where the link was
+/// down until its validity had run out, expired.
+pub fn give_up(record: &mut MessageRecord, wish: &Wish) {
+    if wish.reason == ReturnReason::LinkDown {
+        fact::keep_earliest(
+            &mut record.expired_at_link,
+            fact(wish.at_unix_ms, StatusDetail::expired_in_queue()),
+        );
+        return;
+    }
+    let raw_code = if wish.raw_code.is_empty() {
+        // The link told no code: its word is all there is.
+        "RETURNED".to_owned()
+    } else {
+        wish.raw_code.clone()
+    };
+    let refused = Fact {
+        at_unix_ms: wish.at_unix_ms,
+        raw_code,
+    };
+    fact::keep_earliest(&mut record.refused, refused);
+}
+
 /// What follows from all that was noted. Remembers in the record what the caller is told, so that it is told once.
-pub fn conclude(record: &mut MessageRecord) -> Conclusion {
-    let outcome = outcome(record);
+pub fn conclude(record: &mut MessageRecord, codes: &CodeTable) -> Conclusion {
+    let outcome = outcome(record, codes);
     let status = status_to_proto(outcome.detail.status);
     let before = record.announced();
     let announcement = (outcome.detail.is_final && status != before).then(|| Announcement {

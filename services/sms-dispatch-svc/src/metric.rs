@@ -3,7 +3,7 @@
 use hongyan_domain::MessageClass;
 use metrics::{Counter, Histogram, counter, histogram};
 
-use crate::lifecycle::Outcome;
+use crate::{lifecycle::Outcome, routing::Lesson, settling::Rerouted};
 
 /// Accepted messages by class.
 const ACCEPTED: &str = "hongyan_dispatch_accepted_total";
@@ -25,6 +25,14 @@ const QUEUE_DEPTH: &str = "hongyan_dispatch_queue_depth";
 const QUEUE_AGE: &str = "hongyan_dispatch_queue_oldest_age_ms";
 /// Changes that lost against another one and were made again.
 const CONFLICTS: &str = "hongyan_dispatch_settle_conflicts_total";
+/// Messages that went another way, by reason and by the links that they went from and to.
+const REROUTED: &str = "hongyan_dispatch_rerouted_total";
+/// Messages that a link gave back and that found no other way, by reason and link.
+const RETURNED: &str = "hongyan_dispatch_returned_total";
+/// Numbers found to be with another carrier than was known, by how it was found.
+const LEARNED: &str = "hongyan_dispatch_carriers_learned_total";
+/// 1 where a link is up as routing sees it, else 0.
+const LINK_UP: &str = "hongyan_dispatch_link_up";
 /// Open watchers of receipts.
 const WATCHERS: &str = "hongyan_dispatch_watchers";
 
@@ -103,6 +111,27 @@ pub fn queue(link: &str, class: MessageClass, waiting: u64, taken: u64, oldest_a
     depth("taken").set(taken as f64);
     metrics::gauge!(QUEUE_AGE, "link" => link.to_owned(), "class" => class.as_str())
         .set(oldest_age_ms as f64);
+}
+
+/// A message went another way.
+pub fn rerouted(rerouted: &Rerouted) {
+    let Rerouted { from, to, reason } = rerouted;
+    counter!(REROUTED, "reason" => *reason, "from" => from.clone(), "to" => to.clone()).increment(1);
+}
+
+/// A link gave a message back, and there is no other way for it.
+pub fn returned(reason: &'static str, link: &str) {
+    counter!(RETURNED, "reason" => reason, "link" => link.to_owned()).increment(1);
+}
+
+/// It was learned where a number is.
+pub fn learned(lesson: &Lesson) {
+    counter!(LEARNED, "source" => lesson.source_name(), "outcome" => lesson.outcome()).increment(1);
+}
+
+/// Whether a link is up as routing sees it.
+pub fn link_up(link: &str, is_up: bool) {
+    metrics::gauge!(LINK_UP, "link" => link.to_owned()).set(if is_up { 1.0 } else { 0.0 });
 }
 
 /// A watcher came (1) or went (-1).

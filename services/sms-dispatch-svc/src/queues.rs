@@ -13,11 +13,8 @@ use crate::{
     clock::now_unix_ms,
     convert::class_to_proto,
     metric,
-    store::{RECEIPTS_FEED, Store},
+    store::{LINK_GROUP, RECEIPTS_FEED, Store},
 };
-
-/// The links' consumer group on the send queues.
-const LINK_GROUP: &str = "link";
 
 /// How often the queues are measured.
 const MEASURED_EVERY: Duration = Duration::from_secs(5);

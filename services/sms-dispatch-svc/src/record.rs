@@ -3,8 +3,11 @@
 //! A private protobuf message, so that a newer version reads what an older one wrote. It holds no personal data: the
 //! recipient is a keyed tag, and the text lives sealed in the queue entry alone, until a link has sent it.
 
+use std::fmt::Write as _;
+
 use bytes::Bytes;
 use hongyan_proto::{
+    carrier::v1::ReturnReason,
     common::v1::{Carrier, MessageClass},
     dispatch::v1::MessageStatus,
 };
@@ -92,6 +95,35 @@ pub struct MessageRecord {
     /// The link cannot put the message on the wire.
     #[prost(message, optional, tag = "24")]
     pub unsendable: Option<Fact>,
+    /// How it was sent another way; at most once in its life.
+    #[prost(message, optional, tag = "25")]
+    pub rerouted: Option<Reroute>,
+    /// The sealed message is kept beside the record, for a receipt that says "no route".
+    #[prost(bool, tag = "26")]
+    pub body_kept: bool,
+}
+
+/// That a message was sent another way. [`MessageRecord::link`] and [`MessageRecord::carrier`] are the new ones then.
+#[derive(Clone, PartialEq, prost::Message)]
+pub struct Reroute {
+    /// When, by this service's clock.
+    #[prost(int64, tag = "1")]
+    pub at_unix_ms: i64,
+    /// The link that it was taken from; what that one still reports is told and changes nothing.
+    #[prost(string, tag = "2")]
+    pub from_link: String,
+    /// Why.
+    #[prost(enumeration = "ReturnReason", tag = "3")]
+    pub reason: i32,
+    /// The carrier's word, where it said one.
+    #[prost(string, tag = "4")]
+    pub raw_code: String,
+    /// Where the catalog has the number.
+    #[prost(enumeration = "Carrier", tag = "5")]
+    pub expected: i32,
+    /// It was noted that the number is with the other carrier.
+    #[prost(bool, tag = "6")]
+    pub taught: bool,
 }
 
 /// Something learned once.
@@ -190,6 +222,13 @@ pub struct EventRecord {
     /// For [`EventKind::Final`]: the status that this one corrects; unspecified for the first.
     #[prost(enumeration = "MessageStatus", tag = "10")]
     pub corrects: i32,
+    /// For [`EventKind::Rerouted`]: the link that it goes to. Else the link that reports, where that is not the
+    /// message's any more.
+    #[prost(string, tag = "11")]
+    pub link: String,
+    /// For [`EventKind::Returned`] and [`EventKind::Rerouted`]: why.
+    #[prost(enumeration = "ReturnReason", tag = "12")]
+    pub reason: i32,
 }
 
 /// The kinds of entries.
@@ -216,6 +255,10 @@ pub enum EventKind {
     NoReceipt = 8,
     /// A final status, first or corrected.
     Final = 9,
+    /// The link gave the message back.
+    Returned = 10,
+    /// The message goes another way.
+    Rerouted = 11,
 }
 
 /// Why stored octets are not a record.
@@ -245,10 +288,36 @@ impl MessageRecord {
         self.encode_to_vec()
     }
 
+    /// Whether a link's report is from before the message went another way.
+    pub fn has_left(&self, link: &str) -> bool {
+        self.rerouted
+            .as_ref()
+            .is_some_and(|reroute| reroute.from_link == link)
+    }
+
+    /// The recipient's tag as it stands in keys: the first 16 octets in hexadecimal. `None` for a record without tag.
+    pub fn tag(&self) -> Option<String> {
+        tag_of(&self.subject_tag)
+    }
+
     /// The 32 digits of the trace; empty where there is none.
     pub fn trace_id(&self) -> &str {
         self.traceparent.get(3..35).unwrap_or_default()
     }
+}
+
+/// A keyed tag of 32 octets as it stands in keys.
+pub fn tag_of(octets: &[u8]) -> Option<String> {
+    const OCTETS: usize = 32;
+    const SHORT: usize = 16;
+    (octets.len() == OCTETS).then(|| {
+        octets[..SHORT]
+            .iter()
+            .fold(String::with_capacity(2 * SHORT), |mut hex, octet| {
+                let _ = write!(hex, "{octet:02x}");
+                hex
+            })
+    })
 }
 
 #[cfg(test)]

@@ -44,7 +44,7 @@ pub fn of_verdict(verdict: &Accepted, class: MessageClass) -> Problem {
             "the send queue to the number's carrier is full",
             TRY_AGAIN_IN,
         ),
-        Accepted::New | Accepted::Before(_) => of_missing_verdict(),
+        Accepted::New | Accepted::Before(_) | Accepted::Ported(_) => of_missing_verdict(),
     }
 }
 

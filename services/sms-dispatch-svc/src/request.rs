@@ -7,13 +7,16 @@ use std::time::Duration;
 
 use hongyan_catalog::{Catalog, MAX_SOURCE_DIGITS, Tenant};
 use hongyan_chassis::{FieldProblem, Problem};
-use hongyan_domain::{Extension, LinkName, MessageClass, Msisdn, Reference, RequestId, text};
+use hongyan_domain::{Carrier, Extension, LinkName, MessageClass, Msisdn, Reference, RequestId, text};
+use hongyan_envelope::Tag;
 use hongyan_proto::dispatch::v1::{SendMessageRequest, send_message_request::Content};
 use hongyan_telemetry::TraceContext;
 
 use crate::{
     convert::class_of,
-    route::{self, Route},
+    reroute,
+    route::{self, Ground, Known, Route},
+    routing::Health,
 };
 
 /// A request that can be sent. Holds personal data: it has no `Debug`.
@@ -22,6 +25,8 @@ pub struct Submission {
     pub request_id: RequestId,
     /// The recipient.
     pub phone: Msisdn,
+    /// The recipient's tag.
+    pub tag: Tag,
     /// What the message is for.
     pub class: MessageClass,
     /// With its signature in front.
@@ -35,11 +40,25 @@ pub struct Submission {
     /// How long the message is worth sending.
     pub validity: Duration,
     /// Whose subscriber the recipient is.
-    pub carrier: hongyan_domain::Carrier,
+    pub carrier: Carrier,
+    /// What that rests on.
+    pub ground: Ground,
     /// What the message leaves by.
     pub link: LinkName,
+    /// Another way is tried once, where the carrier says that it does not serve the number.
+    pub has_fallback: bool,
     /// The trace that the caller gave the message.
     pub trace: Option<TraceContext>,
+}
+
+/// What a recipient's way depends on beside the catalog.
+pub struct Surroundings<'a> {
+    /// The keyed tag of a number.
+    pub tag: &'a dyn Fn(&Msisdn) -> Tag,
+    /// Where a number of that tag was found.
+    pub learned: &'a dyn Fn(&Tag) -> Option<Carrier>,
+    /// How the links are.
+    pub health: &'a Health,
 }
 
 /// The longest validity that a class may ask for. A code that arrives late is a danger; a carrier keeps no message
@@ -59,6 +78,7 @@ pub fn check(
     request: &SendMessageRequest,
     tenant: &Tenant,
     catalog: &Catalog,
+    surroundings: &Surroundings<'_>,
 ) -> Result<Submission, Problem> {
     let mut wrong = Wrong::default();
     let request_id = wrong.unless(
@@ -77,9 +97,15 @@ pub fn check(
     );
     let validity =
         class.and_then(|class| wrong.unless("validity_seconds", validity(request.validity_seconds, class)));
-    let route = phone
-        .zip(class)
-        .map(|(phone, class)| route::find(&phone, class, tenant, catalog));
+    let tag = phone.map(|phone| (surroundings.tag)(&phone));
+    let route = phone.zip(class).zip(tag).map(|((phone, class), tag)| {
+        let known = Known {
+            learned: (surroundings.learned)(&tag),
+            draw: reroute::draw(tag.as_bytes()),
+            health: surroundings.health,
+        };
+        route::find(&phone, class, &known, tenant, catalog)
+    });
     let on_route = route.as_ref().and_then(|route| route.as_ref().ok());
     let source = wrong.unless("extension", source(&request.extension, on_route));
     let trace = wrong.unless("traceparent", trace(&request.traceparent));
@@ -102,8 +128,8 @@ pub fn check(
     else {
         return Err(Problem::invalid());
     };
-    let (Some(reference), Some(validity), Some(route), Some(source), Some(trace)) =
-        (reference, validity, route, source, trace)
+    let (Some(reference), Some(validity), Some(route), Some(source), Some(trace), Some(tag)) =
+        (reference, validity, route, source, trace, tag)
     else {
         return Err(Problem::invalid());
     };
@@ -111,6 +137,7 @@ pub fn check(
     Ok(Submission {
         request_id,
         phone,
+        tag,
         class,
         text,
         segments: segments.get(),
@@ -118,7 +145,9 @@ pub fn check(
         reference,
         validity,
         carrier: route.carrier,
+        ground: route.ground,
         link: route.link.name.clone(),
+        has_fallback: route.has_fallback,
         trace,
     })
 }

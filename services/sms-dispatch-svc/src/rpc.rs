@@ -29,6 +29,7 @@ use crate::{
     caller::Caller,
     clock::now_unix_ms,
     queues, refusal,
+    routing::LiveHealth,
     store::{OptOut, Store},
     trace::Origin,
     view,
@@ -41,6 +42,7 @@ pub struct Rpc {
     acceptor: Acceptor,
     store: Store,
     catalog: LiveCatalog,
+    health: LiveHealth,
     streams: Streams,
     watchers: Watchers,
     shutdown: CancellationToken,
@@ -52,6 +54,7 @@ impl Rpc {
         acceptor: Acceptor,
         store: Store,
         catalog: LiveCatalog,
+        health: LiveHealth,
         streams: Streams,
         watchers: Watchers,
         shutdown: CancellationToken,
@@ -60,6 +63,7 @@ impl Rpc {
             acceptor,
             store,
             catalog,
+            health,
             streams,
             watchers,
             shutdown,
@@ -95,7 +99,7 @@ impl Rpc {
                 return Err(not_found());
             }
         }
-        Ok(view::message(&message_id, record))
+        Ok(view::message(&message_id, record, self.catalog.current().codes()))
     }
 
     async fn opt_out(&self, request: Request<SetOptOutRequest>) -> Result<SetOptOutResponse, Problem> {
@@ -149,13 +153,13 @@ impl Rpc {
     }
 
     async fn queues(&self) -> Result<GetQueuesResponse, Problem> {
-        let catalog = self.catalog.current();
+        let (catalog, health) = (self.catalog.current(), self.health.current());
         let queues = queues::measure(&self.store, &catalog)
             .await
             .map_err(|error| refusal::of_store(&error))?;
         Ok(GetQueuesResponse {
             queues: queues.iter().map(queues::Queue::to_proto).collect(),
-            links: Vec::new(),
+            links: catalog.links().map(|link| health.to_proto(&link.name)).collect(),
         })
     }
 }

@@ -10,7 +10,10 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     acceptor::Acceptor,
+    mover::Mover,
     queues,
+    rerouter::Rerouter,
+    routing::{LiveHealth, keep_watched},
     rpc::{Rpc, Streams, Watchers},
     settings::Settings,
     store::Store,
@@ -32,17 +35,38 @@ pub async fn build(settings: Settings, ctx: Context) -> Result<Service, BuildErr
     let group = Group::join(&redis, receipts(), GROUP, &Consumer::unique("dispatch")).await?;
     let actor: Arc<str> = ctx.credentials.id().as_str().into();
 
+    let health = LiveHealth::default();
+    let watch = keep_watched(
+        store.clone(),
+        catalog.clone(),
+        health.clone(),
+        settings.link_down_after,
+        ctx.shutdown.clone(),
+    );
+    ctx.spawn("health", watch);
+    let rerouter = Rerouter::new(
+        store.clone(),
+        catalog.clone(),
+        keyring.clone(),
+        health.clone(),
+        actor,
+        settings.learned_for,
+    );
     let worker = Worker::new(
         store.clone(),
         group,
-        Arc::clone(&actor),
+        rerouter.clone(),
         settings.worker_batch,
         settings.worker_lease,
     );
     ctx.spawn("receipts", worker.run(ctx.shutdown.clone()));
     ctx.spawn(
         "deadlines",
-        Sweeper::new(store.clone(), actor).run(ctx.shutdown.clone()),
+        Sweeper::new(store.clone(), rerouter.clone()).run(ctx.shutdown.clone()),
+    );
+    ctx.spawn(
+        "mover",
+        Mover::new(store.clone(), rerouter).run(ctx.shutdown.clone()),
     );
     ctx.spawn(
         "janitor",
@@ -61,10 +85,24 @@ pub async fn build(settings: Settings, ctx: Context) -> Result<Service, BuildErr
         .keep_fresh(settings.keyring_reload_interval, ctx.calls_ended.clone());
     ctx.spawn("keys", keys);
 
-    let acceptor = Acceptor::new(store.clone(), catalog.clone(), keyring, settings.max_entries);
+    let acceptor = Acceptor::new(
+        store.clone(),
+        catalog.clone(),
+        keyring,
+        health.clone(),
+        settings.max_entries,
+    );
     let streams = Streams::new(settings.batches_per_stream, settings.batches);
     let watchers = Watchers::new(settings.max_watchers);
-    let rpc = Rpc::new(acceptor, store, catalog, streams, watchers, ctx.shutdown.clone());
+    let rpc = Rpc::new(
+        acceptor,
+        store,
+        catalog,
+        health,
+        streams,
+        watchers,
+        ctx.shutdown.clone(),
+    );
     let server = DispatchServiceServer::new(rpc)
         .max_decoding_message_size(MAX_MESSAGE_OCTETS)
         .max_encoding_message_size(MAX_MESSAGE_OCTETS);

@@ -30,6 +30,12 @@ pub struct Settings {
     pub worker_batch: usize,
     /// `worker.lease_ms` (10,000): how long reports may be at work before another replica takes them over.
     pub worker_lease: Duration,
+    /// `routing.link_down_after_ms` (30,000; 1,000 to 3,600,000): how long nobody may have told of a ready connection of
+    /// a link before its messages go to another link of their route.
+    pub link_down_after: Duration,
+    /// `routing.learned_for_days` (120; 1 to 3,650): how long it holds where a number was found. A number may be taken to
+    /// another carrier again after 120 days.
+    pub learned_for: Duration,
 }
 
 impl Settings {
@@ -58,6 +64,13 @@ impl Settings {
             max_watchers,
             worker_batch,
             worker_lease: source.duration_ms("worker.lease_ms", 10_000),
+            link_down_after: Duration::from_millis(source.within(
+                "routing.link_down_after_ms",
+                30_000,
+                1_000,
+                3_600_000,
+            )),
+            learned_for: Duration::from_hours(24 * source.within("routing.learned_for_days", 120, 1, 3_650)),
         }
     }
 }

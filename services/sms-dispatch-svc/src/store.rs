@@ -1,6 +1,8 @@
 //! What this service keeps in Redis. Each change is one script: it happens whole or not at all.
 
 mod accept;
+mod learn;
+mod queue;
 mod settle;
 
 use std::sync::LazyLock;
@@ -11,7 +13,9 @@ use hongyan_queue::{Batch, Call, QueueError, Redis, Script, keys as shared, lua}
 use redis::Value;
 
 pub use accept::{Accepted, Draft};
-pub use settle::{Change, RECEIPTS_FEED, Settled};
+pub use learn::Sighting;
+pub use queue::{LINK_GROUP, Untaken};
+pub use settle::{Beside, Change, Claim, RECEIPTS_FEED, Settled, Waiting};
 
 use crate::{
     keys,

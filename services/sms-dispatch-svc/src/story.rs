@@ -34,6 +34,7 @@ fn says_the_same(one: &EventRecord, other: &EventRecord) -> bool {
         && one.corrects == other.corrects
         && one.raw_code == other.raw_code
         && one.carrier_message_id == other.carrier_message_id
+        && one.link == other.link
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@
 //! of them was made ([`Patience`]). Otherwise a backlog (this service was down for an hour) would be told as messages that
 //! expired, and corrected a moment later.
 
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{collections::HashMap, time::Duration};
 
 use hongyan_domain::{MessageId, Partition};
 use hongyan_queue::{QueueError, depth, keys};
@@ -19,6 +19,7 @@ use crate::{
     lifecycle::close_if_due,
     metric,
     record::RecordError,
+    rerouter::{Rerouter, World},
     settling::{Meaning, Open},
     store::{Change, Settled, Store, Stored},
     worker::GROUP,
@@ -82,13 +83,13 @@ impl Patience {
 /// Closes messages whose deadline has passed.
 pub struct Sweeper {
     store: Store,
-    actor: Arc<str>,
+    rerouter: Rerouter,
 }
 
 impl Sweeper {
-    /// `actor` is the service's own id, as it stands on record.
-    pub fn new(store: Store, actor: Arc<str>) -> Self {
-        Self { store, actor }
+    /// Sees the world as the rerouter does.
+    pub fn new(store: Store, rerouter: Rerouter) -> Self {
+        Self { store, rerouter }
     }
 
     /// Sweeps until the token is cancelled.
@@ -147,10 +148,11 @@ impl Sweeper {
     ) -> Result<(usize, usize), QueueError> {
         let (mut gone, mut left) = (Vec::new(), 0);
         let (mut changes, mut meanings) = (Vec::new(), Vec::new());
+        let world = self.rerouter.world();
         for (id, stored) in due.iter().zip(self.store.load(due.iter().copied()).await?) {
             match stored {
                 None => gone.push(*id),
-                Some(Ok(stored)) => match self.change(*id, stored, now_ms) {
+                Some(Ok(stored)) => match change(*id, stored, &world, now_ms) {
                     Some((change, meaning)) => {
                         changes.push(change);
                         meanings.push(meaning);
@@ -169,7 +171,7 @@ impl Sweeper {
         let mut closed = 0;
         for (settled, meaning) in self.store.settle(&changes).await?.into_iter().zip(meanings) {
             match settled? {
-                Settled::Done => {
+                Settled::Done { .. } => {
                     closed += 1;
                     if let Some(told) = meaning.announcement {
                         metric::deadline(&meaning.outcome);
@@ -177,22 +179,20 @@ impl Sweeper {
                     }
                 }
                 Settled::Conflict => left += 1,
-                Settled::Gone => {}
+                Settled::Gone | Settled::ClaimLost => {}
             }
         }
         Ok((closed, left))
     }
+}
 
-    fn change(&self, id: MessageId, stored: Stored, now_ms: i64) -> Option<(Change, Meaning)> {
-        let mut open = Open::new(id, stored);
-        // Not due: its deadline moved while it was read, and is put right by the same change.
-        let _was_due = close_if_due(&mut open.record, now_ms);
-        open.into_change(Vec::new(), now_ms, &self.actor)
-            .inspect_err(
-                |error| tracing::error!(message_id = %id, %error, "a message cannot be closed any more"),
-            )
-            .ok()
-    }
+fn change(id: MessageId, stored: Stored, world: &World, now_ms: i64) -> Option<(Change, Meaning)> {
+    let mut open = Open::new(id, stored);
+    // Not due: its deadline moved while it was read, and is put right by the same change.
+    let _was_due = close_if_due(&mut open.record, now_ms, world.codes());
+    open.into_change(Vec::new(), world.terms(now_ms))
+        .inspect_err(|error| tracing::error!(message_id = %id, %error, "a message cannot be closed any more"))
+        .ok()
 }
 
 #[cfg(test)]

@@ -2,11 +2,13 @@
 
 use hongyan_catalog::{Catalog, Tenant};
 use hongyan_domain::TenantId;
-use hongyan_envelope::Keyring;
+use hongyan_envelope::{Keyring, SUBJECT};
 use hongyan_proto::{
     common::v1::MessageClass,
     dispatch::v1::{SendMessageRequest, send_message_request::Content},
 };
+
+use crate::{request::Surroundings, routing::Health};
 
 pub(crate) fn catalog() -> Catalog {
     Catalog::load(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/catalog")).unwrap()
@@ -30,6 +32,16 @@ pub(crate) fn keyring_with_tag_octet(octet: u8) -> Keyring {
         r#"{{"active":"k1","keys":{{"k1":"{ONES}"}},"tag_key":"{tag_key}"}}"#
     ))
     .unwrap()
+}
+
+/// Nothing was learned and every link is up.
+pub(crate) fn surrounded<T>(work: impl FnOnce(&Surroundings<'_>) -> T) -> T {
+    let keyring = keyring();
+    work(&Surroundings {
+        tag: &|phone| keyring.tag(SUBJECT, &phone.e164()),
+        learned: &|_| None,
+        health: &Health::default(),
+    })
 }
 
 /// A one-time code to a subscriber of China Mobile.

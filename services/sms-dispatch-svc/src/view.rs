@@ -2,12 +2,12 @@
 
 use std::borrow::Cow;
 
-use hongyan_domain::status::{self, StatusDetail};
+use hongyan_domain::status::{CodeTable, MessageStatus, StatusDetail};
 use hongyan_proto::dispatch::v1::{GetMessageResponse, MessageEvent, Receipt, Segment};
 
 use crate::{
-    convert::{detail_to_proto, status_name},
-    lifecycle::{Announcement, Outcome, outcome},
+    convert::{detail_to_proto, reason_name, status_name},
+    lifecycle::{Announcement, Outcome, failure, outcome},
     record::{EventKind, EventRecord, MessageRecord, SegmentRecord},
 };
 
@@ -17,9 +17,9 @@ const DISPATCH: &str = "sms-dispatch-svc";
 const LINK: &str = "carrier-link-svc";
 
 /// The whole story of a message.
-pub fn message(message_id: &str, record: MessageRecord) -> GetMessageResponse {
-    let outcome = outcome(&record);
-    let segments = segments(&record, &outcome.detail);
+pub fn message(message_id: &str, record: MessageRecord, codes: &CodeTable) -> GetMessageResponse {
+    let outcome = outcome(&record, codes);
+    let segments = segments(&record, &outcome.detail, codes);
     let accepted = |event: &str, detail: String| MessageEvent {
         at_unix_ms: record.accepted_at_unix_ms,
         hop: DISPATCH.to_owned(),
@@ -29,8 +29,14 @@ pub fn message(message_id: &str, record: MessageRecord) -> GetMessageResponse {
     };
     let mut events = Vec::with_capacity(record.events.len() + 2);
     events.push(accepted("ACCEPTED", String::new()));
-    events.push(accepted("QUEUED", format!("for link {}", record.link)));
-    events.extend(record.events.iter().map(|entry| event(entry, &outcome)));
+    let reroute = record.rerouted.clone().unwrap_or_default();
+    let first_link = if reroute.from_link.is_empty() {
+        &record.link
+    } else {
+        &reroute.from_link
+    };
+    events.push(accepted("QUEUED", format!("for link {first_link}")));
+    events.extend(record.events.iter().map(|entry| event(entry, &outcome, codes)));
     GetMessageResponse {
         message_id: message_id.to_owned(),
         trace_id: record.trace_id().to_owned(),
@@ -43,8 +49,12 @@ pub fn message(message_id: &str, record: MessageRecord) -> GetMessageResponse {
         events_omitted: record.events_omitted,
         accepted_at_unix_ms: record.accepted_at_unix_ms,
         possible_duplicate: record.possible_duplicate,
-        rerouted_from: String::new(),
-        reroute_reason: String::new(),
+        reroute_reason: record
+            .rerouted
+            .as_ref()
+            .map(|reroute| reason_name(reroute.reason()).to_owned())
+            .unwrap_or_default(),
+        rerouted_from: reroute.from_link,
         tenant: record.tenant,
         request_id: record.request_id,
         reference: record.reference,
@@ -53,20 +63,26 @@ pub fn message(message_id: &str, record: MessageRecord) -> GetMessageResponse {
 }
 
 /// What the caller is told about a final status.
-pub fn receipt(message_id: &str, record: &MessageRecord, outcome: &Outcome, told: &Announcement) -> Receipt {
+pub fn receipt(
+    message_id: &str,
+    record: &MessageRecord,
+    outcome: &Outcome,
+    told: &Announcement,
+    codes: &CodeTable,
+) -> Receipt {
     Receipt {
         message_id: message_id.to_owned(),
         request_id: record.request_id.clone(),
         reference: record.reference.clone(),
         status: Some(detail_to_proto(&outcome.detail)),
-        segments: segments(record, &outcome.detail),
+        segments: segments(record, &outcome.detail, codes),
         at_unix_ms: outcome.at_unix_ms,
         correction: told.corrects.is_some(),
         possible_duplicate: record.possible_duplicate,
     }
 }
 
-fn segments(record: &MessageRecord, whole: &StatusDetail) -> Vec<Segment> {
+fn segments(record: &MessageRecord, whole: &StatusDetail, codes: &CodeTable) -> Vec<Segment> {
     let unknown = SegmentRecord::default();
     let one = |number: u32| {
         let known = record
@@ -77,7 +93,7 @@ fn segments(record: &MessageRecord, whole: &StatusDetail) -> Vec<Segment> {
         let submitted = known.submitted.as_ref();
         Segment {
             number,
-            status: Some(detail_to_proto(&segment_detail(record, known, whole))),
+            status: Some(detail_to_proto(&segment_detail(record, known, whole, codes))),
             carrier_message_id: submitted
                 .map(|submission| submission.carrier_message_id.clone())
                 .unwrap_or_default(),
@@ -94,15 +110,25 @@ fn segments(record: &MessageRecord, whole: &StatusDetail) -> Vec<Segment> {
 }
 
 /// A segment's own facts; where it has none, what the whole message's end means for it.
-fn segment_detail(record: &MessageRecord, segment: &SegmentRecord, whole: &StatusDetail) -> StatusDetail {
+fn segment_detail(
+    record: &MessageRecord,
+    segment: &SegmentRecord,
+    whole: &StatusDetail,
+    codes: &CodeTable,
+) -> StatusDetail {
     if let Some(delivered) = &segment.delivered {
-        return status::classify_stat(&delivered.raw_code);
+        return codes
+            .receipt(&delivered.raw_code)
+            .noted_as(MessageStatus::Delivered);
     }
     if let Some(refused) = &segment.refused {
-        return status::classify_refusal(&refused.raw_code);
+        return codes.refusal(&refused.raw_code);
     }
-    if let Some(receipt) = segment.failed.as_ref().or(segment.unknown.as_ref()) {
-        return status::classify_stat(&receipt.raw_code);
+    if let Some(receipt) = &segment.failed {
+        return failure(codes, &receipt.raw_code);
+    }
+    if let Some(receipt) = &segment.unknown {
+        return codes.receipt(&receipt.raw_code).noted_as(MessageStatus::Unknown);
     }
     let left = segment.submitted.is_some() || segment.intermediate.is_some();
     if left && record.no_receipt.is_some() {
@@ -112,7 +138,7 @@ fn segment_detail(record: &MessageRecord, segment: &SegmentRecord, whole: &Statu
         return StatusDetail::submitted();
     }
     if let Some(refused) = &record.refused {
-        return status::classify_refusal(&refused.raw_code);
+        return codes.refusal(&refused.raw_code);
     }
     if let Some(unsendable) = &record.unsendable {
         return StatusDetail::unsendable(&unsendable.raw_code);
@@ -126,18 +152,14 @@ fn segment_detail(record: &MessageRecord, segment: &SegmentRecord, whole: &Statu
     StatusDetail::queued()
 }
 
-fn event(entry: &EventRecord, outcome: &Outcome) -> MessageEvent {
+fn event(entry: &EventRecord, outcome: &Outcome, codes: &CodeTable) -> MessageEvent {
     let none = Cow::Borrowed("");
     let (hop, name, advice) = match entry.kind() {
         EventKind::Submitted => (LINK, "SUBMITTED", none),
         EventKind::Resent => (LINK, "RESENT", none),
-        EventKind::SubmitRefused => (
-            LINK,
-            "SUBMIT_REFUSED",
-            status::classify_refusal(&entry.raw_code).advice,
-        ),
+        EventKind::SubmitRefused => (LINK, "SUBMIT_REFUSED", codes.refusal(&entry.raw_code).advice),
         EventKind::SubmitUncertain => (LINK, "SUBMIT_UNCERTAIN", StatusDetail::uncertain().advice),
-        EventKind::Receipt => (LINK, "RECEIPT", status::classify_stat(&entry.raw_code).advice),
+        EventKind::Receipt => (LINK, "RECEIPT", codes.receipt(&entry.raw_code).advice),
         EventKind::Expired => (
             DISPATCH,
             "EXPIRED_IN_QUEUE",
@@ -161,6 +183,8 @@ fn event(entry: &EventRecord, outcome: &Outcome) -> MessageEvent {
                 },
             )
         }
+        EventKind::Returned => (LINK, "RETURNED", codes.refusal(&entry.raw_code).advice),
+        EventKind::Rerouted => (DISPATCH, "REROUTED", none),
         EventKind::Unspecified => (DISPATCH, "UNKNOWN_EVENT", none),
     };
     MessageEvent {
@@ -188,11 +212,20 @@ fn detail(entry: &EventRecord) -> String {
     if entry.kind() == EventKind::Final && entry.corrects != 0 {
         parts.push(format!("corrects {}", status_name(entry.corrects())));
     }
+    if entry.kind() == EventKind::Rerouted {
+        parts.push(format!("to link {}", entry.link));
+    } else if !entry.link.is_empty() {
+        parts.push(format!("reported late by link {}", entry.link));
+    }
+    if entry.reason != 0 {
+        parts.push(reason_name(entry.reason()).to_owned());
+    }
     parts.join(", ")
 }
 
 #[cfg(test)]
 mod tests {
+    use hongyan_domain::status::CodeTable;
     use hongyan_proto::{
         carrier::v1::{LinkEvent, SegmentReceipt, SegmentSubmitted, link_event::Event},
         dispatch::v1::MessageStatus,
@@ -203,6 +236,10 @@ mod tests {
         lifecycle::{conclude, note},
         record::{MessageRecord, RECORD_VERSION},
     };
+
+    fn codes() -> &'static CodeTable {
+        CodeTable::built_in()
+    }
 
     fn two_segments() -> MessageRecord {
         let mut record = MessageRecord {
@@ -235,7 +272,7 @@ mod tests {
                 event: Some(event),
                 ..LinkEvent::default()
             };
-            note(&mut record, &event).unwrap();
+            note(&mut record, &event, codes()).unwrap();
         }
         record
     }
@@ -243,8 +280,8 @@ mod tests {
     #[test]
     fn the_story_begins_with_acceptance_and_ends_with_the_status() {
         let mut record = two_segments();
-        conclude(&mut record);
-        let shown = message("id", record);
+        conclude(&mut record, codes());
+        let shown = message("id", record, codes());
         let story: Vec<_> = shown
             .events
             .iter()
@@ -275,9 +312,9 @@ mod tests {
     #[test]
     fn the_receipt_lists_every_segment() {
         let mut record = two_segments();
-        let concluded = conclude(&mut record);
+        let concluded = conclude(&mut record, codes());
         let told = concluded.announcement.unwrap();
-        let receipt = receipt("id", &record, &concluded.outcome, &told);
+        let receipt = receipt("id", &record, &concluded.outcome, &told, codes());
         let listed: Vec<_> = receipt
             .segments
             .iter()

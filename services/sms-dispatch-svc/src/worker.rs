@@ -5,28 +5,33 @@
 //! lost against another replica's is read and folded anew. What cannot be settled now stays pending and comes again;
 //! what can never be settled goes to the dead letters, with an alarm.
 
+mod sort;
+
 use std::{
-    collections::HashMap,
     sync::Arc,
     time::{Duration, Instant},
 };
 
-use hongyan_domain::MessageId;
-use hongyan_proto::carrier::v1::LinkEvent;
+use hongyan_proto::carrier::v1::{CarrierLearned, LinkHealth};
 use hongyan_queue::{Backoff, Entry, Group, QueueError};
 use hongyan_telemetry::{TraceContext, names};
-use prost::Message as _;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tracing::Span;
 
+use self::sort::{Beside, Sorted, Work, sort};
 use crate::{
+    audit,
     clock::now_unix_ms,
+    convert::carrier_of,
     lifecycle::note,
     metric::{self, Metrics},
-    record::RecordError,
+    record::{RecordError, tag_of},
+    reroute,
+    rerouter::{Rerouter, World},
+    routing::{Lesson, LessonKind, Report},
     settling::{Meaning, Open},
-    store::{Change, Settled, Store},
+    store::{Change, Settled, Sighting, Store},
     trace,
 };
 
@@ -53,16 +58,10 @@ const BLOCK_MS: u64 = 500;
 pub struct Worker {
     store: Store,
     group: Group,
-    actor: Arc<str>,
+    rerouter: Rerouter,
     batch: usize,
     lease: Duration,
     metrics: Metrics,
-}
-
-/// All that one batch says of one message.
-struct Work {
-    id: MessageId,
-    events: Vec<(LinkEvent, Entry)>,
 }
 
 /// A change on its way to Redis.
@@ -73,13 +72,12 @@ struct Pending {
 }
 
 impl Worker {
-    /// `actor` is the service's own id, as it stands on record; `lease` is how long an entry may be at work before another
-    /// replica takes it over.
-    pub fn new(store: Store, group: Group, actor: Arc<str>, batch: usize, lease: Duration) -> Self {
+    /// `lease` is how long an entry may be at work before another replica takes it over.
+    pub fn new(store: Store, group: Group, rerouter: Rerouter, batch: usize, lease: Duration) -> Self {
         Self {
             store,
             group,
-            actor,
+            rerouter,
             batch,
             lease,
             metrics: Metrics::new(),
@@ -154,9 +152,21 @@ impl Worker {
 
     /// Settles a batch. `Err` where Redis is away: what was not settled may be tried again, what was does no harm.
     pub async fn settle(&self, entries: &[Entry]) -> Result<(), QueueError> {
-        let (mut open, wrong) = sort(entries);
+        let Sorted {
+            works: mut open,
+            beside,
+            wrong,
+        } = sort(entries);
         for (entry, reason) in wrong {
             self.group.dead_letter(entry, reason).await?;
+        }
+        for what in beside {
+            match what {
+                Beside::Health(link, health, entry, at_ms) => {
+                    self.health(link, health, &entry, at_ms).await?
+                }
+                Beside::Learned(learned, entry) => self.learned(&learned, &entry).await?,
+            }
         }
         for _ in 0..ROUNDS {
             if open.is_empty() {
@@ -178,7 +188,7 @@ impl Worker {
     /// Reads, folds and stores; gives back what lost against another change.
     async fn round(&self, open: Vec<Work>) -> Result<Vec<Work>, QueueError> {
         let stored = self.store.load(open.iter().map(|work| work.id)).await?;
-        let now_ms = now_unix_ms();
+        let (world, now_ms) = (self.rerouter.world(), now_unix_ms());
         let (mut changes, mut pending) = (Vec::with_capacity(open.len()), Vec::with_capacity(open.len()));
         for (work, stored) in open.into_iter().zip(stored) {
             let id = work.id;
@@ -189,7 +199,9 @@ impl Worker {
                 }
                 Some(Err(error)) => self.put_aside(&work, &error.to_string()).await?,
                 Some(Ok(stored)) => {
-                    if let Some((change, waiting)) = self.fold(work, Open::new(id, stored), now_ms).await? {
+                    if let Some((change, waiting)) =
+                        self.fold(work, Open::new(id, stored), &world, now_ms).await?
+                    {
                         changes.push(change);
                         pending.push(waiting);
                     }
@@ -199,8 +211,10 @@ impl Worker {
         let mut lost = Vec::new();
         for (settled, waiting) in self.store.settle(&changes).await?.into_iter().zip(pending) {
             match settled {
-                Ok(Settled::Done) => self.tell(&waiting, now_ms),
+                Ok(Settled::Done { learned }) => self.tell(&waiting, learned, now_ms),
                 Ok(Settled::Conflict) => lost.push(waiting.work),
+                // Another replica has worked on that report: it is settled.
+                Ok(Settled::ClaimLost) => lost.extend(waiting.work.without_returns()),
                 Ok(Settled::Gone) => self.put_aside(&waiting.work, "there is no such message").await?,
                 Err(error) if error.is_unavailable() => return Err(error),
                 Err(error) => self.leave_or_put_aside(&waiting.work, &error).await?,
@@ -214,12 +228,21 @@ impl Worker {
         &self,
         work: Work,
         mut open: Open,
+        world: &World,
         now_ms: i64,
     ) -> Result<Option<(Change, Pending)>, QueueError> {
         let mut kept = Vec::with_capacity(work.events.len());
         for (event, entry) in work.events {
-            match note(&mut open.record, &event) {
-                Ok(()) => kept.push((event, entry)),
+            match note(&mut open.record, &event, world.codes()) {
+                Ok(()) => {
+                    open.lesson = world.lesson(&mut open.record, &event).or(open.lesson);
+                    if let Some(wish) = reroute::wish(&open.record, &event, world.codes()) {
+                        self.rerouter
+                            .decide(&mut open, &wish, &event, entry.id, world, now_ms)
+                            .await?;
+                    }
+                    kept.push((event, entry));
+                }
                 Err(error) => self.group.dead_letter(&entry, &error.to_string()).await?,
             }
         }
@@ -246,7 +269,7 @@ impl Worker {
             .find_map(|(_, entry)| entry.traceparent().and_then(TraceContext::parse));
         let span = trace::settle_span(report, &work.id.to_string());
         let entries = work.events.iter().map(|(_, entry)| entry.id).collect();
-        match open.into_change(entries, now_ms, &self.actor) {
+        match open.into_change(entries, world.terms(now_ms)) {
             Ok((change, meaning)) => Ok(Some((change, Pending { work, meaning, span }))),
             Err(error) => {
                 self.put_aside(&work, &error.to_string()).await?;
@@ -255,12 +278,77 @@ impl Worker {
         }
     }
 
-    fn tell(&self, settled: &Pending, now_ms: i64) {
+    /// What a process tells of its link. The time is the earlier of its clock and ours: a clock that goes ahead must not
+    /// keep a dead link up.
+    async fn health(
+        &self,
+        link: String,
+        health: LinkHealth,
+        entry: &Entry,
+        at_unix_ms: i64,
+    ) -> Result<(), QueueError> {
+        let report = Report {
+            link,
+            instance: health.instance,
+            connections_ready: health.connections_ready,
+            connections_allowed: health.connections_allowed,
+            told_at_ms: at_unix_ms.min(now_unix_ms()),
+        };
+        self.store.report_health(&report, health.gone).await?;
+        self.group.ack([(entry.stream.as_ref(), entry.id)]).await
+    }
+
+    /// Where a link has seen a number.
+    async fn learned(&self, learned: &CarrierLearned, entry: &Entry) -> Result<(), QueueError> {
+        let seen = carrier_of(learned.carrier).zip(carrier_of(learned.expected));
+        let place = tag_of(&learned.subject_tag).zip(sort::partition_of(entry));
+        let (Some((carrier, expected)), Some((tag, partition))) = (seen, place) else {
+            return self
+                .group
+                .dead_letter(
+                    entry,
+                    "carrier_learned: carrier, expected or subject_tag is not one",
+                )
+                .await;
+        };
+        let lesson = Lesson {
+            kind: LessonKind::Learn,
+            carrier,
+            expected,
+            source: learned.source(),
+        };
+        let world = self.rerouter.world();
+        let terms = world.terms(now_unix_ms());
+        let traceparent = entry.traceparent().unwrap_or_default();
+        let trace_id = traceparent.get(3..35).unwrap_or_default();
+        let sighting = Sighting {
+            partition,
+            tag,
+            lesson,
+            kept_ms: terms.lesson_kept_ms,
+            now_ms: terms.now_ms,
+            audit_event: audit::lesson(&lesson, &learned.subject_tag, trace_id, terms.now_ms, terms.actor),
+            traceparent: traceparent.to_owned(),
+            entry: entry.id,
+        };
+        if self.store.learn(&sighting).await? {
+            metric::learned(&lesson);
+        }
+        Ok(())
+    }
+
+    fn tell(&self, settled: &Pending, learned: bool, now_ms: i64) {
         let Pending { work, meaning, span } = settled;
         span.record(names::STATUS, meaning.outcome.detail.status.as_str());
         span.record(names::RAW_CODE, meaning.outcome.detail.raw_code.as_str());
         for (event, _) in &work.events {
             self.metrics.settled(now_ms - event.at_unix_ms);
+        }
+        if let Some(rerouted) = &meaning.rerouted {
+            metric::rerouted(rerouted);
+        }
+        if let Some(lesson) = meaning.lesson.filter(|_| learned) {
+            metric::learned(&lesson);
         }
         if let Some(told) = meaning.announcement {
             span.record(
@@ -293,97 +381,5 @@ impl Worker {
             self.group.dead_letter(entry, reason).await?;
         }
         Ok(())
-    }
-}
-
-/// The entries by message, both in the order of their first entry; and those that say nothing of any message.
-fn sort(entries: &[Entry]) -> (Vec<Work>, Vec<(&Entry, &'static str)>) {
-    let mut works: Vec<Work> = Vec::new();
-    let mut places: HashMap<MessageId, usize> = HashMap::new();
-    let mut wrong = Vec::new();
-    for entry in entries {
-        let Some(body) = entry.body() else {
-            wrong.push((entry, "the field b is missing"));
-            continue;
-        };
-        let Ok(event) = LinkEvent::decode(body.clone()) else {
-            wrong.push((entry, "the body is not a LinkEvent"));
-            continue;
-        };
-        let Ok(id) = event.message_id.parse::<MessageId>() else {
-            wrong.push((entry, "message_id: must be a message id"));
-            continue;
-        };
-        // One script touches message and entry, so both must be of one partition.
-        if *entry.stream != *hongyan_queue::keys::receipts(id.partition()) {
-            wrong.push((entry, "message_id: belongs to another partition"));
-            continue;
-        }
-        let place = *places.entry(id).or_insert_with(|| {
-            works.push(Work {
-                id,
-                events: Vec::new(),
-            });
-            works.len() - 1
-        });
-        if let Some(work) = works.get_mut(place) {
-            work.events.push((event, entry.clone()));
-        }
-    }
-    (works, wrong)
-}
-
-#[cfg(test)]
-mod tests {
-    use bytes::Bytes;
-    use hongyan_domain::{MessageId, Partition};
-    use hongyan_proto::carrier::v1::LinkEvent;
-    use hongyan_queue::{Entry, StreamId};
-    use prost::Message as _;
-
-    use super::sort;
-
-    fn entry(sequence: u64, fields: &[(&'static str, Vec<u8>)]) -> Entry {
-        let field = |(name, value): &(&'static str, Vec<u8>)| {
-            (Bytes::from_static(name.as_bytes()), Bytes::from(value.clone()))
-        };
-        Entry {
-            stream: "{p0}:receipts".into(),
-            id: StreamId { unix_ms: 1, sequence },
-            delivery_count: 1,
-            fields: fields.iter().map(field).collect(),
-        }
-    }
-
-    fn report(sequence: u64, message_id: String) -> Entry {
-        let event = LinkEvent {
-            message_id,
-            at_unix_ms: sequence.cast_signed(),
-            ..LinkEvent::default()
-        };
-        entry(sequence, &[("b", event.encode_to_vec())])
-    }
-
-    #[test]
-    fn events_of_one_message_stay_together_in_their_order_and_garbage_is_named() {
-        let id =
-            |partition, octet| MessageId::new(1, Partition::new(partition).unwrap(), [octet; 8]).to_string();
-        let entries = [
-            report(1, id(0, 1)),
-            entry(2, &[]),
-            report(3, id(0, 2)),
-            entry(4, &[("b", b"\xff\xff".to_vec())]),
-            report(5, id(0, 1)),
-            report(6, "nonsense".into()),
-            report(7, id(3, 1)),
-        ];
-        let (works, wrong) = sort(&entries);
-        let sequences: Vec<Vec<u64>> = works
-            .iter()
-            .map(|work| work.events.iter().map(|(_, entry)| entry.id.sequence).collect())
-            .collect();
-        assert_eq!(sequences, [vec![1, 5], vec![3]]);
-        let named: Vec<u64> = wrong.iter().map(|(entry, _)| entry.id.sequence).collect();
-        assert_eq!(named, [2, 4, 6, 7]);
     }
 }

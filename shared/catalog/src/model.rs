@@ -102,7 +102,7 @@ impl Catalog {
     /// that fits), else the owner of its block, else unknown.
     pub fn carrier_of(&self, number: &Msisdn) -> Option<Carrier> {
         self.declared_carrier_of(number)
-            .or_else(|| self.carrier_of_prefix(number))
+            .or_else(|| self.carrier_of_prefix(*number))
             .or_else(|| Carrier::of_prefix(number))
     }
 
@@ -111,7 +111,7 @@ impl Catalog {
         self.ported.get(number).copied()
     }
 
-    fn carrier_of_prefix(&self, number: &Msisdn) -> Option<Carrier> {
+    fn carrier_of_prefix(&self, number: Msisdn) -> Option<Carrier> {
         if self.prefixes.is_empty() {
             return None;
         }

@@ -1,6 +1,6 @@
 //! From a link's report to facts.
 
-use hongyan_domain::status::{self, MessageStatus, StatusDetail};
+use hongyan_domain::status::{CodeTable, MessageStatus, StatusDetail};
 use hongyan_proto::carrier::v1::{LinkEvent, link_event::Event};
 
 use super::fact::{fact, keep_earliest, keep_latest, keep_latest_attempt};
@@ -27,7 +27,40 @@ pub enum BadEvent {
 }
 
 /// Notes what a link reports. Noting it again changes nothing.
-pub fn note(record: &mut MessageRecord, event: &LinkEvent) -> Result<(), BadEvent> {
+///
+/// What a link reports of a message that has gone another way since is told in the story and is no fact any more: the
+/// message's fate is what the other link makes of it. Where the first one turns out to have it after all, it is marked as
+/// a possible duplicate.
+///
+/// That a link gave the message back is no fact either: what follows is decided with [`crate::reroute`].
+pub fn note(record: &mut MessageRecord, event: &LinkEvent, codes: &CodeTable) -> Result<(), BadEvent> {
+    if record.has_left(&event.link) {
+        return note_late(record, event, codes);
+    }
+    let entry = note_fact(record, event, codes)?;
+    story::add(record, entry);
+    Ok(())
+}
+
+fn note_late(record: &mut MessageRecord, event: &LinkEvent, codes: &CodeTable) -> Result<(), BadEvent> {
+    let mut aside = MessageRecord {
+        segment_count: record.segment_count,
+        ..MessageRecord::default()
+    };
+    let mut entry = note_fact(&mut aside, event, codes)?;
+    entry.link.clone_from(&event.link);
+    let has_it = |segment: &SegmentRecord| segment.delivered.is_some() || segment.unknown.is_some();
+    record.possible_duplicate |= aside.possible_duplicate || aside.segments.iter().any(has_it);
+    story::add(record, entry);
+    Ok(())
+}
+
+/// Gives the entry of the story.
+fn note_fact(
+    record: &mut MessageRecord,
+    event: &LinkEvent,
+    codes: &CodeTable,
+) -> Result<EventRecord, BadEvent> {
     if event.at_unix_ms <= 0 {
         return Err(BadEvent::NoTime);
     }
@@ -67,7 +100,7 @@ pub fn note(record: &mut MessageRecord, event: &LinkEvent) -> Result<(), BadEven
             keep_latest_attempt(&mut segment.submitted, submission);
         }
         Event::Refused(refused) => {
-            let fact = fact(at_unix_ms, status::classify_refusal(&refused.raw_code));
+            let fact = fact(at_unix_ms, codes.refusal(&refused.raw_code));
             entry.set_kind(EventKind::SubmitRefused);
             entry.raw_code.clone_from(&fact.raw_code);
             entry.attempt = refused.attempt;
@@ -91,7 +124,7 @@ pub fn note(record: &mut MessageRecord, event: &LinkEvent) -> Result<(), BadEven
         }
         Event::Receipt(receipt) => {
             let segment = segment_mut(record, event.segment)?;
-            let detail = status::classify_stat(&receipt.stat);
+            let detail = codes.receipt(&receipt.stat);
             let slot = match detail.status {
                 MessageStatus::Delivered => &mut segment.delivered,
                 MessageStatus::Unknown => &mut segment.unknown,
@@ -118,21 +151,15 @@ pub fn note(record: &mut MessageRecord, event: &LinkEvent) -> Result<(), BadEven
             keep_earliest(&mut record.unsendable, fact);
         }
         Event::Returned(returned) => {
-            let code = if returned.raw_code.is_empty() {
-                "RETURNED"
-            } else {
-                &returned.raw_code
-            };
-            let fact = fact(at_unix_ms, status::classify_refusal(code));
-            entry.set_kind(EventKind::SubmitRefused);
-            entry.raw_code.clone_from(&fact.raw_code);
+            entry.set_kind(EventKind::Returned);
+            entry.set_reason(returned.reason());
+            entry.raw_code = codes.refusal(&returned.raw_code).raw_code;
             entry.attempt = returned.attempt;
-            keep_earliest(&mut record.refused, fact);
+            entry.segment = 0;
         }
         Event::CarrierLearned(_) | Event::Health(_) => return Err(BadEvent::NoEvent),
     }
-    story::add(record, entry);
-    Ok(())
+    Ok(entry)
 }
 
 /// The segment's place, made where nothing was known of it. Segment 0 of a message of one segment is that one.

@@ -1,6 +1,6 @@
 //! Where a message stands, by its facts alone.
 
-use hongyan_domain::status::{self, StatusDetail};
+use hongyan_domain::status::{CodeTable, MessageStatus, StatusDetail};
 
 use super::fact::{earliest, order};
 use crate::record::{Fact, MessageRecord, SegmentRecord};
@@ -15,18 +15,22 @@ pub struct Outcome {
 }
 
 /// Where the message stands, by the list at the head of [`super`].
-pub fn outcome(record: &MessageRecord) -> Outcome {
+///
+/// What a code means for a person is the table's of today; which status followed from it is the table's of when it was
+/// noted, so that a new table unsettles nothing.
+pub fn outcome(record: &MessageRecord, codes: &CodeTable) -> Outcome {
     let found = |detail, at_unix_ms| Outcome { detail, at_unix_ms };
-    let of_receipt = |fact: &Fact| found(status::classify_stat(&fact.raw_code), fact.at_unix_ms);
+    let of_receipt =
+        |fact: &Fact, status| found(codes.receipt(&fact.raw_code).noted_as(status), fact.at_unix_ms);
     if let Some(last) = last_of_all_delivered(record) {
-        return of_receipt(last);
+        return of_receipt(last, MessageStatus::Delivered);
     }
     let refusals = record
         .segments
         .iter()
         .filter_map(|segment| segment.refused.as_ref());
     if let Some(first) = earliest(record.refused.iter().chain(refusals)) {
-        return found(status::classify_refusal(&first.raw_code), first.at_unix_ms);
+        return found(codes.refusal(&first.raw_code), first.at_unix_ms);
     }
     if let Some(unsendable) = &record.unsendable {
         return found(
@@ -40,7 +44,7 @@ pub fn outcome(record: &MessageRecord) -> Outcome {
             .iter()
             .filter_map(|segment| segment.failed.as_ref()),
     ) {
-        return of_receipt(first);
+        return found(failure(codes, &first.raw_code), first.at_unix_ms);
     }
     if let Some(first) = earliest(
         record
@@ -48,7 +52,7 @@ pub fn outcome(record: &MessageRecord) -> Outcome {
             .iter()
             .filter_map(|segment| segment.unknown.as_ref()),
     ) {
-        return of_receipt(first);
+        return of_receipt(first, MessageStatus::Unknown);
     }
     if let Some(uncertain) = &record.uncertain {
         return found(StatusDetail::uncertain(), uncertain.at_unix_ms);
@@ -78,6 +82,18 @@ pub fn outcome(record: &MessageRecord) -> Outcome {
     match last_left {
         Some(at_unix_ms) => found(StatusDetail::submitted(), at_unix_ms),
         None => found(StatusDetail::queued(), record.accepted_at_unix_ms),
+    }
+}
+
+/// A receipt that was noted as a failure stays one.
+pub(crate) fn failure(codes: &CodeTable, raw_code: &str) -> StatusDetail {
+    let detail = codes.receipt(raw_code);
+    match detail.status {
+        MessageStatus::Delivered
+        | MessageStatus::Unknown
+        | MessageStatus::Queued
+        | MessageStatus::Submitted => detail.noted_as(MessageStatus::Undelivered),
+        _ => detail,
     }
 }
 

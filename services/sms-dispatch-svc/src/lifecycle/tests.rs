@@ -1,5 +1,6 @@
-use hongyan_domain::status::MessageStatus::{
-    self, Delivered, Expired, Queued, Rejected, Submitted, Undelivered, Unknown,
+use hongyan_domain::status::{
+    CodeTable,
+    MessageStatus::{self, Delivered, Expired, Queued, Rejected, Submitted, Undelivered, Unknown},
 };
 use hongyan_proto::{
     carrier::v1::{
@@ -15,6 +16,10 @@ use crate::record::{EventKind, EventRecord, MessageRecord, RECORD_VERSION};
 
 const ACCEPTED: i64 = 1_000_000;
 const VALID_UNTIL: i64 = ACCEPTED + 300_000;
+
+fn codes() -> &'static CodeTable {
+    CodeTable::built_in()
+}
 
 fn message(segment_count: u32) -> MessageRecord {
     MessageRecord {
@@ -86,14 +91,14 @@ fn expired(offset_ms: i64) -> LinkEvent {
 }
 
 fn status(record: &MessageRecord) -> MessageStatus {
-    outcome(record).detail.status
+    outcome(record, codes()).detail.status
 }
 
 /// Notes the events one by one and returns what was announced on the way.
 fn tell(record: &mut MessageRecord, events: &[LinkEvent]) -> Vec<(ProtoStatus, Option<ProtoStatus>)> {
     let step = |event| {
-        note(record, event).expect("a good event");
-        conclude(record)
+        note(record, event, codes()).expect("a good event");
+        conclude(record, codes())
             .announcement
             .map(|Announcement { status, corrects }| (status, corrects))
     };
@@ -107,16 +112,16 @@ fn the_usual_way_is_queued_submitted_delivered() {
     assert_eq!(tell(&mut record, &[submitted(10, 1, 1)]), []);
     assert_eq!(status(&record), Submitted);
     assert_eq!(
-        conclude(&mut record).deadline_unix_ms,
+        conclude(&mut record, codes()).deadline_unix_ms,
         Some(ACCEPTED + 10 + RECEIPT_WAIT_MS)
     );
     assert_eq!(
         tell(&mut record, &[receipt(20, 1, "DELIVRD")]),
         [(ProtoStatus::Delivered, None)]
     );
-    assert_eq!(conclude(&mut record).deadline_unix_ms, None);
-    assert_eq!(outcome(&record).detail.raw_code, "DELIVRD");
-    assert_eq!(outcome(&record).at_unix_ms, ACCEPTED + 20);
+    assert_eq!(conclude(&mut record, codes()).deadline_unix_ms, None);
+    assert_eq!(outcome(&record, codes()).detail.raw_code, "DELIVRD");
+    assert_eq!(outcome(&record, codes()).at_unix_ms, ACCEPTED + 20);
 }
 
 #[test]
@@ -213,7 +218,7 @@ fn each_kind_of_end_has_its_status() {
     for (case, segments, events, expected, raw_code) in table {
         let mut record = message(segments);
         tell(&mut record, &events);
-        let detail = outcome(&record).detail;
+        let detail = outcome(&record, codes()).detail;
         assert_eq!(
             (detail.status, detail.raw_code.as_str()),
             (expected, raw_code),
@@ -256,9 +261,17 @@ fn the_attempt_that_was_delivered_decides_over_the_one_that_was_not() {
 fn a_late_receipt_corrects_what_the_deadline_closed_and_says_so() {
     let mut record = message(1);
     tell(&mut record, &[submitted(10, 1, 1)]);
-    assert!(!close_if_due(&mut record, ACCEPTED + 10 + RECEIPT_WAIT_MS - 1));
-    assert!(close_if_due(&mut record, ACCEPTED + 10 + RECEIPT_WAIT_MS));
-    let closed = conclude(&mut record);
+    assert!(!close_if_due(
+        &mut record,
+        ACCEPTED + 10 + RECEIPT_WAIT_MS - 1,
+        codes()
+    ));
+    assert!(close_if_due(
+        &mut record,
+        ACCEPTED + 10 + RECEIPT_WAIT_MS,
+        codes()
+    ));
+    let closed = conclude(&mut record, codes());
     assert_eq!(
         closed.announcement,
         Some(Announcement {
@@ -268,7 +281,7 @@ fn a_late_receipt_corrects_what_the_deadline_closed_and_says_so() {
     );
     assert_eq!(closed.outcome.detail.raw_code, "NO_RECEIPT");
     assert!(
-        !close_if_due(&mut record, i64::MAX),
+        !close_if_due(&mut record, i64::MAX, codes()),
         "final: nothing is due any more"
     );
 
@@ -285,13 +298,17 @@ fn a_late_receipt_corrects_what_the_deadline_closed_and_says_so() {
 fn a_queued_message_expires_a_minute_behind_its_validity() {
     let mut record = message(1);
     assert_eq!(
-        conclude(&mut record).deadline_unix_ms,
+        conclude(&mut record, codes()).deadline_unix_ms,
         Some(VALID_UNTIL + QUEUE_GRACE_MS)
     );
-    assert!(!close_if_due(&mut record, VALID_UNTIL + QUEUE_GRACE_MS - 1));
-    assert!(close_if_due(&mut record, VALID_UNTIL + QUEUE_GRACE_MS));
+    assert!(!close_if_due(
+        &mut record,
+        VALID_UNTIL + QUEUE_GRACE_MS - 1,
+        codes()
+    ));
+    assert!(close_if_due(&mut record, VALID_UNTIL + QUEUE_GRACE_MS, codes()));
     assert_eq!(status(&record), Expired);
-    conclude(&mut record);
+    conclude(&mut record, codes());
     // It had left after all: not expired, but nobody knows; and the receipt tells at last.
     let told = tell(
         &mut record,
@@ -320,7 +337,7 @@ fn wrong_events_are_refused_and_change_nothing() {
         (receipt(1, 0, "DELIVRD"), BadEvent::NoSuchSegment),
     ] {
         let mut record = message(2);
-        assert_eq!(note(&mut record, &event), Err(expected));
+        assert_eq!(note(&mut record, &event, codes()), Err(expected));
         assert_eq!(record, message(2));
     }
 }
@@ -374,7 +391,7 @@ proptest! {
         let (mut one, mut other) = (message(segments), message(segments));
         tell(&mut one, &events);
         tell(&mut other, &shuffled);
-        prop_assert_eq!(outcome(&one), outcome(&other));
+        prop_assert_eq!(outcome(&one, codes()), outcome(&other, codes()));
         prop_assert_eq!(&one.segments, &other.segments);
         prop_assert_eq!(one.possible_duplicate, other.possible_duplicate);
         prop_assert_eq!(one.announced, other.announced);
@@ -385,10 +402,10 @@ proptest! {
         let (mut one, mut other) = (message(segments), message(segments));
         tell(&mut one, &events);
         for event in &events {
-            note(&mut other, event).unwrap();
+            note(&mut other, event, codes()).unwrap();
         }
-        conclude(&mut other);
-        prop_assert_eq!(outcome(&one), outcome(&other));
+        conclude(&mut other, codes());
+        prop_assert_eq!(outcome(&one, codes()), outcome(&other, codes()));
         prop_assert_eq!(one.announced, other.announced);
     }
 
@@ -397,15 +414,15 @@ proptest! {
         let mut record = message(segments);
         let mut last_told = None;
         for event in &events {
-            let before = outcome(&record).detail;
+            let before = outcome(&record, codes()).detail;
             for (status, corrects) in tell(&mut record, std::slice::from_ref(event)) {
                 prop_assert_eq!(corrects, last_told);
                 last_told = Some(status);
             }
-            let after = outcome(&record).detail;
+            let after = outcome(&record, codes()).detail;
             prop_assert!(after.is_final || !before.is_final);
             prop_assert_eq!(after.is_final, last_told.is_some());
-            prop_assert!(conclude(&mut record).deadline_unix_ms.is_none() == after.is_final);
+            prop_assert!(conclude(&mut record, codes()).deadline_unix_ms.is_none() == after.is_final);
         }
     }
 
@@ -416,8 +433,8 @@ proptest! {
         let mut record = message(segments);
         for (place, event) in receipts.iter().enumerate() {
             if place == at {
-                close_if_due(&mut record, ACCEPTED + 10 * RECEIPT_WAIT_MS);
-                conclude(&mut record);
+                close_if_due(&mut record, ACCEPTED + 10 * RECEIPT_WAIT_MS, codes());
+                conclude(&mut record, codes());
             }
             tell(&mut record, std::slice::from_ref(event));
         }

@@ -9,7 +9,9 @@ use crate::testing;
 
 fn ask(tenant: &str, request: &SendMessageRequest) -> Result<Submission, Problem> {
     let catalog = testing::catalog();
-    check(request, testing::tenant(&catalog, tenant), &catalog)
+    testing::surrounded(|surroundings| {
+        check(request, testing::tenant(&catalog, tenant), &catalog, surroundings)
+    })
 }
 
 fn accepted(request: &SendMessageRequest) -> Submission {

@@ -3,13 +3,14 @@
 use std::sync::LazyLock;
 
 use bytes::Bytes;
-use hongyan_domain::{LinkName, MessageClass, MessageId, RequestId, TenantId};
+use hongyan_domain::{Carrier, LinkName, MessageClass, MessageId, RequestId, TenantId};
+use hongyan_envelope::Tag;
 use hongyan_queue::{Call, QueueError, Script, keys as shared, lua};
 use hongyan_throttle::lua::WINDOWS;
 use redis::Value;
 
 use super::{Store, octets};
-use crate::{fingerprint::Fingerprint, keys};
+use crate::{fingerprint::Fingerprint, keys, route::Ground};
 
 static ACCEPT: LazyLock<Script> = LazyLock::new(|| {
     Script::new(
@@ -38,7 +39,13 @@ pub struct Draft {
     pub admitted_as: MessageClass,
     /// Decides the send queue.
     pub link: LinkName,
-    /// The recipient's tag, as in keys.
+    /// The carrier whose subscriber the recipient counts as.
+    pub carrier: Carrier,
+    /// What that rests on.
+    pub ground: Ground,
+    /// The recipient's tag.
+    pub subject: Tag,
+    /// The same, as in keys.
     pub tag: String,
     /// When, by this service's clock.
     pub now_ms: i64,
@@ -56,6 +63,8 @@ pub struct Draft {
     pub record: Vec<u8>,
     /// The sealed message for the link.
     pub sealed: Vec<u8>,
+    /// The sealed message is kept beside the record as well.
+    pub keeps_body: bool,
     /// The context of the accept span; empty for none.
     pub traceparent: String,
     /// When the sweeper must look at it.
@@ -81,12 +90,23 @@ pub enum Accepted {
     TenantFull,
     /// The send queue has its most entries.
     QueueFull,
+    /// The number is with another carrier than the draft was made for: it must be made anew.
+    Ported(Carrier),
 }
 
 impl Draft {
+    /// Whether the catalog has the recipient with that carrier.
+    pub fn is_expected(&self, carrier: Carrier) -> bool {
+        self.ground == Ground::Learned { expected: carrier }
+    }
+
     fn call(&self) -> Call<'static> {
         let partition = self.id.partition();
         // Bulk may be refused and codes never: only what the owner can turn off asks for the mark.
+        let (made_for, expected) = match self.ground {
+            Ground::Settled => ("", ""),
+            Ground::Learned { expected } => (self.carrier.as_str(), expected.as_str()),
+        };
         let opt_out_counts = matches!(self.admitted_as, MessageClass::Notice | MessageClass::Bulk);
         ACCEPT
             .prepare()
@@ -104,6 +124,7 @@ impl Draft {
             .key(keys::waiting(partition))
             .key(shared::audit(partition))
             .key(shared::audit_seq(partition))
+            .key(keys::ported(partition, &self.tag))
             .arg(self.now_ms)
             .arg(&self.fingerprint.0[..])
             .arg(self.answer.as_slice())
@@ -119,6 +140,9 @@ impl Draft {
             .arg(self.traceparent.as_str())
             .arg(self.deadline_ms)
             .arg(self.audit_event.as_slice())
+            .arg(if self.keeps_body { "1" } else { "" })
+            .arg(made_for)
+            .arg(expected)
     }
 }
 
@@ -155,6 +179,15 @@ fn read(answer: Value) -> Result<Accepted, QueueError> {
         },
         b"TENANT_FULL" => Ok(Accepted::TenantFull),
         b"QUEUE_FULL" => Ok(Accepted::QueueFull),
+        b"PORTED" => {
+            let carrier = octets("accept", second)?;
+            let carrier = std::str::from_utf8(&carrier)
+                .ok()
+                .and_then(|name| name.parse().ok());
+            carrier
+                .map(Accepted::Ported)
+                .ok_or_else(|| wrong("expected a carrier"))
+        }
         _ => Err(wrong("an unknown verdict")),
     }
 }

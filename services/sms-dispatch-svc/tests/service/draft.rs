@@ -1,14 +1,17 @@
 //! Drafts made by hand, where a test chooses the time.
 
-use hongyan_domain::{LinkName, MessageClass, MessageId, Partition, RequestId, TenantId};
+use hongyan_domain::{Carrier, LinkName, MessageClass, MessageId, Partition, RequestId, TenantId};
 use hongyan_proto::dispatch::v1::SendMessageResponse;
 use hongyan_sms_dispatch_svc::{
     convert::class_to_proto,
     fingerprint::Fingerprint,
     record::{MessageRecord, RECORD_VERSION},
+    route::Ground,
     store::Draft,
 };
 use prost::Message as _;
+
+use crate::house::keyring;
 
 /// A one-time code of the tenant `shebao` to the number behind `tag`, as accepted at `now_ms`.
 pub(crate) fn draft(serial: u64, tag: &str, now_ms: i64) -> Draft {
@@ -36,6 +39,11 @@ pub(crate) fn draft(serial: u64, tag: &str, now_ms: i64) -> Draft {
         class,
         admitted_as: class,
         link: LinkName::parse("cmcc").unwrap(),
+        carrier: Carrier::ChinaMobile,
+        ground: Ground::Learned {
+            expected: Carrier::ChinaMobile,
+        },
+        subject: keyring().tag(hongyan_envelope::SUBJECT, tag),
         tag: tag.to_owned(),
         now_ms,
         fingerprint: Fingerprint([serial.to_be_bytes()[7]; 16]),
@@ -49,6 +57,7 @@ pub(crate) fn draft(serial: u64, tag: &str, now_ms: i64) -> Draft {
         most_entries: 1_000,
         record: record.to_octets(),
         sealed: b"sealed".to_vec(),
+        keeps_body: false,
         traceparent: String::new(),
         deadline_ms: now_ms + 360_000,
         audit_event: b"event".to_vec(),

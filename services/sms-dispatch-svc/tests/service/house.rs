@@ -2,7 +2,8 @@
 
 use std::{fs, net::SocketAddr, path::PathBuf, sync::Arc, sync::OnceLock, time::Duration};
 
-use hongyan_chassis::{Channel, ChassisSettings, Dialer, Exit, Problem, ServiceInfo, serve};
+use hongyan_catalog::LiveCatalog;
+use hongyan_chassis::{Channel, ChassisSettings, Dialer, Exit, LiveKeyring, Problem, ServiceInfo, serve};
 use hongyan_config::SecretFile;
 use hongyan_envelope::Keyring;
 use hongyan_identity::{Credentials, IdentitySettings, SpiffeId};
@@ -14,7 +15,9 @@ use hongyan_proto::{
     },
 };
 use hongyan_queue::Redis;
-use hongyan_sms_dispatch_svc::{build, settings::Settings};
+use hongyan_sms_dispatch_svc::{
+    build, rerouter::Rerouter, routing::LiveHealth, settings::Settings, store::Store,
+};
 use hongyan_telemetry::{Telemetry, TelemetrySettings};
 use rcgen::{
     BasicConstraints, CertificateParams, CertifiedIssuer, ExtendedKeyUsagePurpose, IsCa, KeyPair, SanType,
@@ -65,6 +68,21 @@ pub(crate) async fn until<T>(what: &str, mut ask: impl AsyncFnMut() -> Option<T>
 
 pub(crate) fn keyring() -> Keyring {
     Keyring::parse(KEYRING).unwrap()
+}
+
+/// Over the tests' catalog and keys, every link up.
+pub(crate) async fn rerouter(store: &Store) -> Rerouter {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("keyring.json");
+    fs::write(&file, KEYRING).unwrap();
+    Rerouter::new(
+        store.clone(),
+        LiveCatalog::start(CATALOG, Duration::from_mins(1)).unwrap(),
+        LiveKeyring::load(SecretFile::new(file)).await.unwrap(),
+        LiveHealth::default(),
+        DISPATCH.into(),
+        Duration::from_hours(24 * 120),
+    )
 }
 
 pub(crate) struct House {
@@ -122,6 +140,8 @@ impl House {
             max_watchers: 2,
             worker_batch: 128,
             worker_lease: Duration::from_millis(400),
+            link_down_after: Duration::from_secs(30),
+            learned_for: Duration::from_hours(24 * 120),
         };
         change(&mut settings);
         let chassis = chassis(&dir, identity(&dir, &ca, DISPATCH));

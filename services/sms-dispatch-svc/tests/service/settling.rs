@@ -1,8 +1,8 @@
 //! What links report, and what becomes of it.
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
-use hongyan_domain::{MessageId, Partition};
+use hongyan_domain::{MessageId, Partition, status::CodeTable};
 use hongyan_proto::{
     carrier::v1::{
         LinkEvent, SegmentReceipt, SegmentRefused, SegmentSubmitted, SubmitUncertain, link_event::Event,
@@ -12,7 +12,7 @@ use hongyan_proto::{
 use hongyan_queue::{Batch, Consumer, Group, Redis, depth, keys};
 use hongyan_sms_dispatch_svc::{
     lifecycle::note,
-    settling::Open,
+    settling::{Open, Terms},
     store::{Settled, Store},
     worker::{GROUP, Worker},
 };
@@ -20,7 +20,7 @@ use prost::Message as _;
 
 use crate::{
     draft::draft,
-    house::{Client, House, SHEBAO, code, message, notice, until},
+    house::{Client, House, SHEBAO, code, message, notice, rerouter, until},
     redis_server::{RedisServer, ask, dump},
 };
 
@@ -240,6 +240,15 @@ async fn one_message() -> (RedisServer, Redis, Store, String) {
     (server, redis, store, id)
 }
 
+pub(crate) fn terms() -> Terms<'static> {
+    Terms {
+        now_ms: 1,
+        actor: "spiffe://hongyan.test/svc/dispatch",
+        codes: CodeTable::built_in(),
+        lesson_kept_ms: 1_000,
+    }
+}
+
 #[tokio::test]
 async fn a_change_that_is_made_twice_is_made_once() {
     let (_server, redis, store, id) = one_message().await;
@@ -253,15 +262,18 @@ async fn a_change_that_is_made_twice_is_made_once() {
         .unwrap();
     let change = || {
         let mut open = Open::new(message_id, stored.clone());
-        note(&mut open.record, &receipt(&id, 1, "DELIVRD")).unwrap();
-        open.into_change(Vec::new(), 1, "spiffe://hongyan.test/svc/dispatch")
-            .unwrap()
-            .0
+        note(
+            &mut open.record,
+            &receipt(&id, 1, "DELIVRD"),
+            CodeTable::built_in(),
+        )
+        .unwrap();
+        open.into_change(Vec::new(), terms()).unwrap().0
     };
     // The answer to the first was lost: whoever does it again does nothing.
     assert_eq!(
         store.settle(&[change()]).await.unwrap().remove(0),
-        Ok(Settled::Done)
+        Ok(Settled::Done { learned: false })
     );
     let before = dump(&redis).await;
     assert_eq!(
@@ -283,7 +295,6 @@ async fn a_change_that_is_made_twice_is_made_once() {
 #[tokio::test]
 async fn replicas_that_settle_the_same_message_at_once_lose_nothing() {
     let (_server, redis, store, id) = one_message().await;
-    let actor: Arc<str> = "spiffe://hongyan.test/svc/dispatch".into();
     let stream = keys::receipts(Partition::new(0).unwrap());
     let mut workers = Vec::new();
     for _ in 0..4 {
@@ -293,7 +304,7 @@ async fn replicas_that_settle_the_same_message_at_once_lose_nothing() {
         let worker = Worker::new(
             store.clone(),
             group.clone(),
-            Arc::clone(&actor),
+            rerouter(&store).await,
             128,
             Duration::from_mins(1),
         );

@@ -1,8 +1,8 @@
 //! Messages of which nobody reports.
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
-use hongyan_domain::Partition;
+use hongyan_domain::{Partition, status::CodeTable};
 use hongyan_proto::dispatch::v1::MessageStatus;
 use hongyan_queue::{Consumer, Group};
 use hongyan_sms_dispatch_svc::{
@@ -16,8 +16,9 @@ use hongyan_sms_dispatch_svc::{
 
 use crate::{
     draft::draft,
+    house::rerouter,
     redis_server::{RedisServer, ask},
-    settling::{put, submitted},
+    settling::{put, submitted, terms},
 };
 
 const START: i64 = 1_700_000_000_000;
@@ -27,8 +28,8 @@ fn p0() -> Partition {
     Partition::new(0).unwrap()
 }
 
-fn sweeper(store: &Store) -> Sweeper {
-    Sweeper::new(store.clone(), Arc::from("spiffe://hongyan.test/svc/dispatch"))
+async fn sweeper(store: &Store) -> Sweeper {
+    Sweeper::new(store.clone(), rerouter(store).await)
 }
 
 async fn status(store: &Store, id: &str) -> MessageStatus {
@@ -55,14 +56,21 @@ async fn queued_messages_expire_a_minute_behind_their_validity_however_many_swee
     store.accept(&drafts).await.unwrap();
     assert_eq!(
         sweeper(&store)
+            .await
             .sweep(p0(), VALID_UNTIL + QUEUE_GRACE_MS - 1)
             .await,
         Ok(0)
     );
     let sweeps: Vec<_> = (0..3)
         .map(|_| {
-            let sweeper = sweeper(&store);
-            tokio::spawn(async move { sweeper.sweep(p0(), VALID_UNTIL + QUEUE_GRACE_MS).await.unwrap() })
+            let store = store.clone();
+            tokio::spawn(async move {
+                sweeper(&store)
+                    .await
+                    .sweep(p0(), VALID_UNTIL + QUEUE_GRACE_MS)
+                    .await
+                    .unwrap()
+            })
         })
         .collect();
     let mut closed = 0;
@@ -71,6 +79,7 @@ async fn queued_messages_expire_a_minute_behind_their_validity_however_many_swee
     }
     while closed < 300 {
         closed += sweeper(&store)
+            .await
             .sweep(p0(), VALID_UNTIL + QUEUE_GRACE_MS)
             .await
             .unwrap();
@@ -97,13 +106,13 @@ async fn a_submitted_message_waits_48_hours_for_its_receipt() {
     let mut open = Open::new(id, stored);
     let mut report = submitted(&id.to_string(), 1);
     report.at_unix_ms = START + 10;
-    note(&mut open.record, &report).unwrap();
-    let (change, _) = open.into_change(Vec::new(), START + 20, "actor").unwrap();
+    note(&mut open.record, &report, CodeTable::built_in()).unwrap();
+    let (change, _) = open.into_change(Vec::new(), terms()).unwrap();
     assert_eq!(
         store.settle(&[change]).await.unwrap().remove(0),
-        Ok(Settled::Done)
+        Ok(Settled::Done { learned: false })
     );
-    let sweeper = sweeper(&store);
+    let sweeper = sweeper(&store).await;
     assert_eq!(sweeper.sweep(p0(), VALID_UNTIL + QUEUE_GRACE_MS).await, Ok(0));
     assert_eq!(sweeper.sweep(p0(), START + 10 + RECEIPT_WAIT_MS - 1).await, Ok(0));
     assert_eq!(sweeper.sweep(p0(), START + 10 + RECEIPT_WAIT_MS).await, Ok(1));
@@ -128,7 +137,7 @@ async fn reports_that_wait_are_older_news_than_a_deadline() {
     let group = Group::join(&redis, [stream], GROUP, &Consumer::unique("dispatch"))
         .await
         .unwrap();
-    let sweeper = sweeper(&store);
+    let sweeper = sweeper(&store).await;
     assert_eq!(sweeper.oldest_report(p0(), now).await, Ok(None));
     put(&redis, &[submitted(&id, 1)]).await;
     let waiting = sweeper
@@ -149,7 +158,7 @@ async fn reports_that_wait_are_older_news_than_a_deadline() {
     let worker = Worker::new(
         store.clone(),
         group,
-        Arc::from("actor"),
+        rerouter(&store).await,
         128,
         Duration::from_mins(1),
     );
@@ -171,6 +180,6 @@ async fn deadlines_of_what_is_not_there_are_forgotten() {
         let added: u64 = ask(&redis, "ZADD", &["{p0}:deadlines", "1", member]).await;
         assert_eq!(added, 1);
     }
-    assert_eq!(sweeper(&store).sweep(p0(), START).await, Ok(0));
+    assert_eq!(sweeper(&store).await.sweep(p0(), START).await, Ok(0));
     assert_eq!(ask::<u64>(&redis, "ZCARD", &["{p0}:deadlines"]).await, 0);
 }
