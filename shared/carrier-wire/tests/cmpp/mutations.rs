@@ -1,10 +1,11 @@
 //! A bounded run of what the fuzz targets do without end: vectors with octets changed at random, the same ones each
 //! time. Nothing may panic, and whatever can be read must be written back the same.
 
+use crate::common::{Chance, Vector};
 use crate::sessions::{
     LOGIN_AT, accepted, account, client_settings, octets, packets, secret, server_settings,
 };
-use crate::support::{Chance, Vector, cmpp};
+use crate::support::cmpp;
 use bytes::{Bytes, BytesMut};
 use hongyan_carrier_wire::cmpp::auth::{self, Timestamp};
 use hongyan_carrier_wire::cmpp::pdu::has_udh;

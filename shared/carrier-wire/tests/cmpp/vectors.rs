@@ -1,6 +1,7 @@
 //! Every CMPP vector: each field read as it is written down, each octet written as it was read.
 
-use crate::support::{Vector, cmpp, of_id};
+use crate::common::{Vector, check_fields};
+use crate::support::{of_id, versions, whole};
 use bytes::{Bytes, BytesMut};
 use hongyan_carrier_wire::cmpp::auth::{Secret, verify_connect, verify_connect_resp};
 use hongyan_carrier_wire::cmpp::pdu::{Deliver, Submit, has_udh};
@@ -112,39 +113,14 @@ fn deliver_fields(version: Version, deliver: &Deliver) -> Vec<(&'static str, Str
     fields
 }
 
-/// Compares with `decoded`; a content that is cut short there ends in an ellipsis.
-fn check_fields(vector: &Vector, read: &[(&'static str, String)]) {
-    let written: Vec<(&str, &str)> = vector
-        .decoded
-        .split("; ")
-        .filter_map(|field| field.split_once('='))
-        .collect();
-    for (name, expected) in &written {
-        let value = read.iter().find(|(read, _)| read == name);
-        let (_, value) = value.unwrap_or_else(|| panic!("{}: {name} was not read", vector.id));
-        match expected.split_once('…') {
-            Some((start, _)) => assert!(value.starts_with(start), "{}: {name} is {value}", vector.id),
-            None => assert_eq!(value, expected, "{}: {name}", vector.id),
-        }
-    }
-    for (name, value) in read {
-        let known = written.iter().any(|(written, _)| written == name);
-        assert!(
-            known,
-            "{}: {name} was read as {value} and is not written down",
-            vector.id
-        );
-    }
-}
-
 #[test]
 fn every_pdu_is_read_field_by_field_and_written_octet_by_octet() {
-    for vector in cmpp().iter().filter(|vector| vector.is_whole()) {
-        for version in vector.versions() {
+    for vector in &whole() {
+        for version in versions(vector) {
             for (index, frame) in vector.frames().iter().enumerate() {
                 let packet = decode(*version, frame).unwrap_or_else(|error| panic!("{}: {error}", vector.id));
                 if index == 0 {
-                    check_fields(vector, &fields(*version, &packet.pdu));
+                    check_fields(&vector.id, &vector.decoded, &fields(*version, &packet.pdu));
                 }
                 if let Some(octets) = vector.octets {
                     assert_eq!(frame.len(), octets, "{}", vector.id);
@@ -165,7 +141,7 @@ fn every_pdu_is_read_field_by_field_and_written_octet_by_octet() {
 
 #[test]
 fn every_pdu_is_found_wherever_the_input_is_cut() {
-    for vector in cmpp().iter().filter(|vector| vector.is_whole()) {
+    for vector in &whole() {
         let frames = vector.frames();
         let all = frames.concat();
         for cut in 0..=all.len() {
@@ -186,11 +162,7 @@ fn every_pdu_is_found_wherever_the_input_is_cut() {
 
 #[test]
 fn all_pdus_in_one_stream_come_out_octet_by_octet() {
-    let frames: Vec<Bytes> = cmpp()
-        .iter()
-        .filter(|vector| vector.is_whole())
-        .flat_map(Vector::frames)
-        .collect();
+    let frames: Vec<Bytes> = whole().iter().flat_map(Vector::frames).collect();
     let mut buffer = BytesMut::new();
     let mut found = Vec::new();
     for octet in frames.concat() {
@@ -340,7 +312,7 @@ fn a_truncated_submit_names_the_field_that_is_cut() {
 
 #[test]
 fn every_prefix_of_every_pdu_is_an_error_and_no_panic() {
-    for vector in cmpp().iter().filter(|vector| vector.is_whole()) {
+    for vector in &whole() {
         for frame in vector.frames() {
             for len in 0..frame.len() {
                 // Once with the length as it was, once with a length that is true.
@@ -349,7 +321,7 @@ fn every_prefix_of_every_pdu_is_an_error_and_no_panic() {
                 if let Some(field) = told.first_chunk_mut::<4>() {
                     *field = (len as u32).to_be_bytes();
                 }
-                for version in vector.versions() {
+                for version in versions(vector) {
                     assert!(decode(*version, &short).is_err(), "{} cut at {len}", vector.id);
                     let told = decode(*version, &Bytes::from(told.clone()));
                     let may_be = ["C-15", "C-18", "C-32"].contains(&vector.id.as_str());
