@@ -23,6 +23,19 @@
 {{- if and .Values.uplinkRouter.enabled (not .Values.dispatch.enabled) }}
 {{- $wrong = append $wrong "uplinkRouter.enabled needs dispatch.enabled: replies leave by dispatch" }}
 {{- end }}
+{{- $gateways := list }}
+{{- $ports := list (include "hongyan.grpcPort" .) (include "hongyan.adminPort" .) }}
+{{- range $index, $gateway := .Values.carrierLink.gateways }}
+{{- if has $gateway.name $gateways }}
+{{- $wrong = append $wrong (printf "carrierLink.gateways[%d].name: %s is taken by another gateway" $index $gateway.name) }}
+{{- end }}
+{{- $gateways = append $gateways $gateway.name }}
+{{- $port := toString (int64 $gateway.port) }}
+{{- if has $port $ports }}
+{{- $wrong = append $wrong (printf "carrierLink.gateways[%d].port: %s is taken" $index $port) }}
+{{- end }}
+{{- $ports = append $ports $port }}
+{{- end }}
 {{- if and (eq .Values.identity.source "csi") (not .Values.identity.csi.issuerName) }}
 {{- $wrong = append $wrong "identity.csi.issuerName must be set: the cert-manager issuer of the mesh's certificates" }}
 {{- end }}
@@ -53,7 +66,7 @@
 {{- define "hongyan.catalogMistakes" -}}
 {{- $wrong := list }}
 {{- if not .Values.catalog.existingConfigMap }}
-{{- range $file := list "tenants" "links" "routes" }}
+{{- range $file := list "tenants" "links" "routes" "codes" }}
 {{- $parsed := get $.Values.catalog $file | fromYaml }}
 {{- if hasKey $parsed "Error" }}
 {{- $wrong = append $wrong (printf "catalog.%s is not YAML: %s" $file (get $parsed "Error" | replace "\n" " ")) }}
