@@ -48,6 +48,8 @@ pub struct Way {
     pub source: String,
     /// Where the catalog has the recipient.
     pub expected: Carrier,
+    /// In how many segments it counts as sent, until the link says more.
+    pub segments: u32,
 }
 
 /// What is known when another way is looked for.
@@ -136,6 +138,7 @@ pub fn find(
             carrier,
             source,
             expected,
+            segments: outbound.segments,
         })
     };
     match reason {
@@ -208,6 +211,7 @@ pub fn take(record: &mut MessageRecord, way: &Way, wish: &Wish, now_ms: i64) {
     });
     record.set_carrier(carrier_to_proto(way.carrier));
     record.segments.clear();
+    record.segment_count = way.segments;
     record.refused = None;
     record.resent = None;
     story::add(record, entry);

@@ -12,6 +12,9 @@ use crate::{
 /// No carrier's message id is longer: SMPP's 65 octets.
 const MAX_CARRIER_ID_CHARS: usize = 65;
 
+/// No link sends a message in more segments: six by the usual rules, a few more by a link's own.
+const MAX_SEGMENTS: u32 = 16;
+
 /// Why an event cannot be noted. The event is wrong and stays wrong: it goes to the dead letters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum BadEvent {
@@ -64,6 +67,8 @@ fn note_fact(
     if event.at_unix_ms <= 0 {
         return Err(BadEvent::NoTime);
     }
+    // A link with rules of its own may need more segments than were counted.
+    record.segment_count = record.segment_count.max(event.segments.min(MAX_SEGMENTS));
     if event.segment > record.segment_count {
         return Err(BadEvent::NoSuchSegment);
     }

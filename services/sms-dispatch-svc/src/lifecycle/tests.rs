@@ -38,6 +38,7 @@ fn at(offset_ms: i64, segment: u32, event: Event) -> LinkEvent {
         at_unix_ms: ACCEPTED + offset_ms,
         segment,
         event: Some(event),
+        ..LinkEvent::default()
     }
 }
 
@@ -440,4 +441,24 @@ proptest! {
         }
         prop_assert_eq!(status(&record), Delivered);
     }
+}
+
+#[test]
+fn a_link_that_needs_more_segments_says_so() {
+    let mut record = message(2);
+    let third = |segments| LinkEvent {
+        segments,
+        ..submitted(10, 3, 1)
+    };
+    assert_eq!(
+        note(&mut record, &third(0), codes()),
+        Err(BadEvent::NoSuchSegment)
+    );
+    note(&mut record, &third(3), codes()).unwrap();
+    for segment in 1..=2 {
+        note(&mut record, &receipt(20, segment, "DELIVRD"), codes()).unwrap();
+    }
+    assert_eq!(outcome(&record, codes()).detail.status, Submitted);
+    note(&mut record, &receipt(20, 3, "DELIVRD"), codes()).unwrap();
+    assert_eq!(outcome(&record, codes()).detail.status, Delivered);
 }

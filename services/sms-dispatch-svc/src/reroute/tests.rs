@@ -257,6 +257,7 @@ fn reroute_to(record: &mut MessageRecord, link: &str, wish: &Wish) {
         carrier: ChinaTelecom,
         source: String::new(),
         expected: ChinaMobile,
+        segments: 1,
     };
     take(record, &way, wish, NOW);
 }

@@ -72,14 +72,18 @@ pub(crate) fn keyring() -> Keyring {
 
 /// Over the tests' catalog and keys, every link up.
 pub(crate) async fn rerouter(store: &Store) -> Rerouter {
+    rerouter_over(store, CATALOG, LiveHealth::default()).await
+}
+
+pub(crate) async fn rerouter_over(store: &Store, catalog: &str, health: LiveHealth) -> Rerouter {
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("keyring.json");
     fs::write(&file, KEYRING).unwrap();
     Rerouter::new(
         store.clone(),
-        LiveCatalog::start(CATALOG, Duration::from_mins(1)).unwrap(),
+        LiveCatalog::start(catalog, Duration::from_mins(1)).unwrap(),
         LiveKeyring::load(SecretFile::new(file)).await.unwrap(),
-        LiveHealth::default(),
+        health,
         DISPATCH.into(),
         Duration::from_hours(24 * 120),
     )

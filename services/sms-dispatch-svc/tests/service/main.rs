@@ -7,6 +7,7 @@ mod house;
 mod kept;
 mod limits;
 mod redis_server;
+mod rerouting;
 mod settling;
 mod streaming;
 mod sweeping;

@@ -53,6 +53,7 @@ fn report(message_id: &str, segment: u32, event: Event) -> LinkEvent {
         at_unix_ms: hongyan_sms_dispatch_svc::clock::now_unix_ms(),
         segment,
         event: Some(event),
+        ..LinkEvent::default()
     }
 }
 
@@ -84,7 +85,7 @@ pub(crate) async fn until_status(
     .await
 }
 
-async fn until_settled(redis: &Redis) {
+pub(crate) async fn until_settled(redis: &Redis) {
     until("all reports to be settled", async || {
         let depth = depth(&mut redis.shared(), RECEIPTS, GROUP, 0).await.unwrap();
         (depth.waiting == 0 && depth.taken == 0).then_some(())
