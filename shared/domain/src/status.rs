@@ -9,7 +9,7 @@ use std::{borrow::Cow, fmt};
 
 pub use code::{Code, InvalidCode};
 pub use protocol::{Protocol, UnknownProtocol};
-pub use table::{CodeKind, CodeTable, LoginRefusal, Meaning, SubmitAnswer, classify_refusal, classify_stat};
+pub use table::{CodeKind, CodeTable, LoginRefusal, Meaning, SubmitAnswer};
 
 /// Where a message, or one of its segments, is in its life.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

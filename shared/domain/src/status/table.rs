@@ -7,7 +7,7 @@ use std::{
     sync::LazyLock,
 };
 
-use super::{Action, Cause, Code, MessageStatus, Protocol, StatusDetail, tables, unpadded};
+use super::{Action, Cause, Code, MessageStatus, Protocol, StatusDetail, tables};
 
 /// Which of a protocol's answers a code stands in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -265,16 +265,6 @@ fn unknown_receipt() -> Meaning {
             "The carrier gave a word that is not documented; ask the carrier what it means.",
         ),
     }
-}
-
-/// [`CodeTable::receipt`] by the built-in table.
-pub fn classify_stat(raw: &str) -> StatusDetail {
-    CodeTable::built_in().receipt(unpadded(raw))
-}
-
-/// [`CodeTable::refusal`] by the built-in table.
-pub fn classify_refusal(raw_code: &str) -> StatusDetail {
-    CodeTable::built_in().refusal(raw_code)
 }
 
 #[cfg(test)]

@@ -2,9 +2,7 @@ use std::borrow::Cow;
 
 use proptest::prelude::*;
 
-use super::{
-    Action, Cause, Code, CodeKind, CodeTable, Meaning, MessageStatus, Protocol, SubmitAnswer, classify_stat,
-};
+use super::{Action, Cause, Code, CodeKind, CodeTable, Meaning, MessageStatus, Protocol, SubmitAnswer};
 
 fn built_in() -> &'static CodeTable {
     CodeTable::built_in()
@@ -170,14 +168,14 @@ fn each_network_element_has_its_own_advice() {
 #[test]
 fn padding_and_case_do_not_matter_and_the_word_is_kept() {
     for raw in ["DELIVRD\0\0\0", "DELIVRD ", " DELIVRD\0xyz", "\0DELIVRD"] {
-        let detail = classify_stat(raw);
+        let detail = built_in().receipt(raw);
         assert_eq!(
             (detail.status, detail.raw_code.as_str()),
             (MessageStatus::Delivered, "DELIVRD")
         );
     }
-    assert_eq!(classify_stat("delivrd").status, MessageStatus::Delivered);
-    assert_eq!(classify_stat("AF:4\0\0\0").raw_code, "AF:4");
+    assert_eq!(built_in().receipt("delivrd").status, MessageStatus::Delivered);
+    assert_eq!(built_in().receipt("AF:4\0\0\0").raw_code, "AF:4");
 }
 
 #[test]
