@@ -158,7 +158,8 @@ impl<P: Protocol> Connection<P> {
             tokio::select! {
                 read = stream.read_buf(&mut into), if room > 0 => match read {
                     Ok(0) => self.closing = Some("the client closed".to_owned()),
-                    Ok(_) if dead => received.clear(),
+                    // Looked at again: it may have been told while it waited.
+                    Ok(_) if self.plays_dead() => received.clear(),
                     Ok(octets) => {
                         reading.took(octets);
                         self.receive(&mut received);
@@ -166,7 +167,7 @@ impl<P: Protocol> Connection<P> {
                     Err(error) => self.closing = Some(format!("read: {}", error.kind())),
                 },
                 command = commands.recv() => self.command(command),
-                () = sleep_until(wake) => if !dead { self.on(Event::Tick) },
+                () = sleep_until(wake) => if !self.plays_dead() { self.on(Event::Tick) },
                 () = changed(self.news.as_mut()) => {}
                 () = shutdown.cancelled() => self.closing = Some("the gateway stops".to_owned()),
             }

@@ -4,6 +4,11 @@ mod client;
 mod cmpp;
 mod cmpp_faults;
 mod cmpp_traffic;
+mod every;
+mod links;
+mod sgip;
+mod smgp;
+mod smpp;
 mod speakers;
 
 use super::{Account, Config, GatewaySim};

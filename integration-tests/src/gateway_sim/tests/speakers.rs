@@ -3,7 +3,7 @@
 use std::convert::Infallible;
 use std::fmt::Debug;
 
-use hongyan_carrier_wire::concat::Udh;
+use hongyan_carrier_wire::concat::{Reference, Udh, split};
 use hongyan_carrier_wire::field::{Content, FixedStr, TerminalId};
 use hongyan_carrier_wire::login::Secret;
 use hongyan_carrier_wire::session::Dialect;
@@ -17,8 +17,23 @@ pub(super) trait Speaker: Dialect {
     /// What an acceptor says to a login.
     fn verdict(login: &Self::Login) -> Self::Verdict;
 
-    /// A message to a mobile number, given without "86", that wants a receipt.
-    fn message(number: &str, text: &str) -> Self::Pdu;
+    /// A content (ASCII or UCS-2, perhaps with a header) to a mobile number, given without "86"; a receipt is wanted.
+    fn content(number: &str, content: Content, ascii: bool, has_udh: bool) -> Self::Pdu;
+
+    /// A short message.
+    fn message(number: &str, text: &str) -> Self::Pdu {
+        let (content, ascii) = encoded(text);
+        Self::content(number, content, ascii, false)
+    }
+
+    /// A long one, in its parts.
+    fn long_message(number: &str, text: &str) -> Vec<Self::Pdu> {
+        split(text, Coding::Ucs2, Reference::Bits8(0x2e), 9)
+            .unwrap()
+            .into_iter()
+            .map(|part| Self::content(number, part.content, false, part.concat.is_some()))
+            .collect()
+    }
 
     /// The result in an answer, and the id where it has one.
     fn answered(answer: &Self::Pdu) -> (u32, Option<String>);
@@ -84,7 +99,12 @@ pub(super) fn cmpp_settings(version: cmpp::Version) -> cmpp::ClientSettings {
 
 pub(super) fn cmpp_message(number: &str, text: &str) -> cmpp::pdu::Submit {
     let (content, ascii) = encoded(text);
+    cmpp_content(number, content, ascii, false)
+}
+
+fn cmpp_content(number: &str, content: Content, ascii: bool, has_udh: bool) -> cmpp::pdu::Submit {
     cmpp::pdu::Submit {
+        tp_udhi: u8::from(has_udh),
         pk_total: 1,
         pk_number: 1,
         registered_delivery: 1,
@@ -101,8 +121,8 @@ impl Speaker for cmpp::Client {
         *login
     }
 
-    fn message(number: &str, text: &str) -> cmpp::Pdu {
-        cmpp::Pdu::Submit(cmpp_message(number, text))
+    fn content(number: &str, content: Content, ascii: bool, has_udh: bool) -> cmpp::Pdu {
+        cmpp::Pdu::Submit(cmpp_content(number, content, ascii, has_udh))
     }
 
     fn answered(answer: &cmpp::Pdu) -> (u32, Option<String>) {
@@ -159,9 +179,11 @@ impl Speaker for smgp::Client {
         *login
     }
 
-    fn message(number: &str, text: &str) -> smgp::Pdu {
-        let (content, ascii) = encoded(text);
+    fn content(number: &str, content: Content, ascii: bool, has_udh: bool) -> smgp::Pdu {
+        let mut tlvs = smgp::tlv::Tlvs::new();
+        tlvs.push(smgp::tlv::Tlv::TpUdhi(u8::from(has_udh))).unwrap();
         smgp::Pdu::Submit(smgp::pdu::Submit {
+            tlvs,
             msg_type: 6,
             need_report: 1,
             msg_format: if ascii { 0 } else { 8 },
@@ -236,12 +258,12 @@ impl Speaker for smpp::dialect::Esme {
         *login
     }
 
-    fn message(number: &str, text: &str) -> smpp::Pdu {
-        let (short_message, ascii) = encoded(text);
+    fn content(number: &str, short_message: Content, ascii: bool, has_udh: bool) -> smpp::Pdu {
         smpp::Pdu::SubmitSm(smpp::pdu::Message {
             source: smpp_address("10690001"),
             destination: smpp_address(&format!("86{number}")),
             body: smpp::pdu::MessageBody {
+                esm_class: if has_udh { smpp::pdu::ESM_UDHI } else { 0 },
                 registered_delivery: 1,
                 data_coding: if ascii { 1 } else { 8 },
                 short_message,
@@ -315,9 +337,9 @@ pub(super) fn sgip_listener() -> sgip::Acceptor {
 /// What the gateway logs in with at the listener.
 pub(super) const SMG_LOGIN: &str = "smg:smgsecret";
 
-fn sgip_message(number: &str, text: &str) -> sgip::Pdu {
-    let (content, ascii) = encoded(text);
+fn sgip_content(number: &str, content: Content, ascii: bool, has_udh: bool) -> sgip::Pdu {
     sgip::Pdu::Submit(sgip::pdu::Submit {
+        tp_udhi: u8::from(has_udh),
         sp_number: FixedStr::new("10690001").unwrap(),
         users: sgip::pdu::Users::one(&TerminalId::new(format!("86{number}")).unwrap()).unwrap(),
         report_flag: sgip::pdu::REPORT_ALWAYS,
@@ -369,8 +391,8 @@ impl Speaker for sgip::Initiator {
     fn verdict(login: &Infallible) -> Infallible {
         *login
     }
-    fn message(number: &str, text: &str) -> sgip::Pdu {
-        sgip_message(number, text)
+    fn content(number: &str, content: Content, ascii: bool, has_udh: bool) -> sgip::Pdu {
+        sgip_content(number, content, ascii, has_udh)
     }
     fn answered(answer: &sgip::Pdu) -> (u32, Option<String>) {
         sgip_answered(answer)
@@ -392,8 +414,8 @@ impl Speaker for sgip::Acceptor {
         assert_eq!(login.login_name.as_str(), Some(name));
         sgip::dialect::Verdict::Check(Secret::new(secret))
     }
-    fn message(number: &str, text: &str) -> sgip::Pdu {
-        sgip_message(number, text)
+    fn content(number: &str, content: Content, ascii: bool, has_udh: bool) -> sgip::Pdu {
+        sgip_content(number, content, ascii, has_udh)
     }
     fn answered(answer: &sgip::Pdu) -> (u32, Option<String>) {
         sgip_answered(answer)
