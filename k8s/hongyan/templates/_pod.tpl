@@ -89,6 +89,11 @@ spec:
           containerPort: {{ include "hongyan.grpcPort" $root }}
         - name: admin
           containerPort: {{ include "hongyan.adminPort" $root }}
+        {{- if eq .key "carrierLink" }}
+        {{- range $own.gateways }}
+        - containerPort: {{ .port }}
+        {{- end }}
+        {{- end }}
       # The admin port answers before the service is built, so that a long start (audit-svc reads its whole log) shows as
       # alive and not ready.
       startupProbe:
