@@ -8,6 +8,7 @@
 
 mod cmpp;
 mod sgip;
+mod smgp;
 mod talk;
 mod times;
 
@@ -349,7 +350,8 @@ pub fn open(link: &LinkShared, slot: u16, version: Option<u8>) -> Result<Box<dyn
     match &link.link.protocol {
         Spoken::Cmpp(settings) => cmpp::open(link, settings, version),
         Spoken::Sgip(settings) => sgip::open(link, settings, slot),
-        other @ (Spoken::Smgp(_) | Spoken::Smpp(_)) => Err(CannotOpen::NotSpoken(other.label())),
+        Spoken::Smgp(settings) => smgp::open(link, settings, version),
+        other @ Spoken::Smpp(_) => Err(CannotOpen::NotSpoken(other.label())),
     }
 }
 

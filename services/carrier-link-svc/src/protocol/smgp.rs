@@ -17,15 +17,15 @@ use hongyan_carrier_wire::{
         status as wire_status,
         tlv::{Tlv, Tlvs},
     },
-    text::Coding,
+    text::{Coding, Values},
 };
 use hongyan_catalog::{Link, Smgp as Settings, SmgpVersion};
 use hongyan_domain::status;
 use rand::Rng;
 
 use super::{
-    CannotOpen, Conversation, Opened, Protocol, Read, Segment, Submitted, Talk, Verdict, field, limits, secret,
-    times,
+    CannotOpen, Conversation, Opened, Protocol, Read, Segment, Submitted, Talk, Verdict, field, limits,
+    secret, times,
 };
 use crate::{
     inbound::{self, Inbound, Person, Receipt, printable},
@@ -211,7 +211,7 @@ fn read(deliver: &Deliver) -> Inbound {
     inbound::text(
         person,
         printable(&deliver.dest_term_id.to_text()),
-        Coding::of_msg_fmt(deliver.msg_format),
+        Values::MsgFormat.coding(deliver.msg_format),
         begins_with_header(&deliver.tlvs, &content),
         &content,
     )

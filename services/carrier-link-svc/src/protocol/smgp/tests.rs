@@ -72,7 +72,10 @@ fn inbound(deliver: Deliver) -> Inbound {
 #[test]
 fn every_part_agrees_with_its_header_and_asks_for_a_receipt() {
     for (number, submit) in (1_u8..).zip(submits(&glue(None), &"信".repeat(140), 3)) {
-        assert_eq!((submit.msg_type, submit.need_report, submit.msg_format), (6, 1, 8));
+        assert_eq!(
+            (submit.msg_type, submit.need_report, submit.msg_format),
+            (6, 1, 8)
+        );
         assert_eq!(
             submit.tlvs.iter().collect::<Vec<_>>(),
             [Tlv::TpUdhi(1), Tlv::PkTotal(3), Tlv::PkNumber(number)]
@@ -152,7 +155,11 @@ fn a_text_is_read_with_or_without_the_word_that_it_has_a_header() {
         panic!("not a text")
     };
     assert_eq!(
-        (read.from.number.as_str(), read.access_number.as_str(), read.said.as_str()),
+        (
+            read.from.number.as_str(),
+            read.access_number.as_str(),
+            read.said.as_str()
+        ),
         ("+8618900000001", "1069012345", "查余额")
     );
 
