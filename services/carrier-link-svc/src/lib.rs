@@ -27,7 +27,7 @@
 //! [`runner`] starts what one link needs. [`intake`] takes messages off the queues onto the [`desk`]; a [`mod@line`] takes them
 //! from there to its [`connection`]; the [`recorder`] gets its steps done in the [`store`], many in one write. Decisions
 //! that need no IO are apart: [`policy`], [`lanes`], [`slowdown`], [`outbound`], [`inbound`]. What is spoken on a connection
-//! stands behind one face in [`protocol`].
+//! stands behind one face in [`protocol`]. The [`sgip_listener`] is for carriers that connect to us.
 pub mod board;
 pub mod clock;
 pub mod codes;
