@@ -121,9 +121,12 @@ impl Board {
         {
             let mut lines = lock(&self.lines);
             let line = lines.entry(slot).or_insert_with(|| Line::new(phase));
-            line.phase = phase;
+            // What ended for want of work and comes back for work has lost nothing.
+            let was_idle = std::mem::replace(&mut line.phase, phase) == Phase::Idle;
             line.since_ms = clock::unix_ms();
-            if phase == Phase::Connecting {
+            if phase == Phase::Connecting && was_idle {
+                line.in_flight = 0;
+            } else if phase == Phase::Connecting {
                 line.connects += 1;
                 line.in_flight = 0;
                 if line.connects > 1 {
@@ -146,8 +149,15 @@ impl Board {
         self.enter(slot, Phase::Ready);
     }
 
-    /// A connection ended, and why.
-    pub fn failed(&self, slot: u16, error: &str) {
+    /// A connection ended, and why: in a word for metrics, and in a sentence for operators.
+    pub fn failed(&self, slot: u16, kind: &'static str, error: &str) {
+        metrics::counter!(
+            "hongyan_link_connection_failures_total",
+            "link" => self.name(),
+            "slot" => slot.to_string(),
+            "reason" => kind,
+        )
+        .increment(1);
         if let Some(line) = lock(&self.lines).get_mut(&slot) {
             error.clone_into(&mut line.last_error);
         }
@@ -164,6 +174,7 @@ impl Board {
     /// Another process has the slot, or this one ends.
     pub fn leave(&self, slot: u16) {
         lock(&self.lines).remove(&slot);
+        self.tell_phase(slot, None);
         self.count_phases();
     }
 
@@ -216,7 +227,9 @@ impl Board {
         let lines = lock(&self.lines);
         lines
             .values()
-            .filter(|line| line.direction != Direction::Receive && line.phase != Phase::BackingOff)
+            .filter(|line| {
+                line.direction != Direction::Receive && !matches!(line.phase, Phase::BackingOff | Phase::Idle)
+            })
             .count()
     }
 
@@ -264,13 +277,36 @@ impl Board {
     fn count_phases(&self) {
         let lines = lock(&self.lines);
         for phase in Phase::ALL {
-            let count = lines.values().filter(|line| line.phase == phase).count();
+            let ours = lines.values().filter(|line| line.direction != Direction::Receive);
+            let count = ours.filter(|line| line.phase == phase).count();
             metrics::gauge!("hongyan_link_connections", "link" => self.name(), "state" => phase.as_str())
                 .set(count as f64);
         }
+        let inbound = lines.values().filter(|line| line.direction == Direction::Receive);
+        metrics::gauge!("hongyan_link_inbound_connections", "link" => self.name()).set(inbound.count() as f64);
+        for (slot, line) in lines.iter() {
+            self.tell_phase(*slot, Some(line.phase));
+        }
         let ready = lines.values().filter(|line| line.can_send()).count();
+        {
+            let mut down_since = lock(&self.down_since);
+            *down_since = (ready == 0).then(|| down_since.unwrap_or_else(Instant::now));
+        }
         self.ready
             .send_if_modified(|before| std::mem::replace(before, ready) != ready);
+    }
+
+    /// One gauge for each state of each connection: 1 for the one that it is in, `None` for a connection that is gone.
+    fn tell_phase(&self, slot: u16, now: Option<Phase>) {
+        for phase in Phase::ALL {
+            metrics::gauge!(
+                "hongyan_link_connection_state",
+                "link" => self.name(),
+                "slot" => slot.to_string(),
+                "state" => phase.as_str(),
+            )
+            .set(if now == Some(phase) { 1.0 } else { 0.0 });
+        }
     }
 
     fn name(&self) -> String {
@@ -298,8 +334,9 @@ mod tests {
     fn operators_see_each_connection_and_its_last_error() {
         let board = Board::new(&testing::link("127.0.0.1:7890".parse().unwrap()));
         let ready = board.ready();
+        assert!(board.down_for().is_some());
         board.enter(0, Phase::Connecting);
-        board.failed(0, "connection refused");
+        board.failed(0, "connect", "connection refused");
         board.enter(0, Phase::Connecting);
         board.enter(1, Phase::LoggingIn);
         let state = board.state();
@@ -314,7 +351,7 @@ mod tests {
 
         board.logged_in(0, "CMPP 2.0");
         board.in_flight(0, 3);
-        assert_eq!(*ready.borrow(), 1);
+        assert_eq!((*ready.borrow(), board.down_for()), (1, None));
         let state = board.state();
         let first = &state.connections[0];
         assert_eq!(
@@ -334,6 +371,7 @@ mod tests {
         assert!((50.0..=63.0).contains(&state.connections[0].response_p99_ms));
         board.leave(0);
         assert_eq!((*ready.borrow(), board.state().connections.len()), (0, 1));
+        assert!(board.down_for().is_some());
     }
 
     #[test]
@@ -344,8 +382,12 @@ mod tests {
         board.direction(1_000, Direction::Receive);
         board.logged_in(1_000, "SGIP 1.2");
         assert_eq!((*ready.borrow(), board.held()), (0, 0));
+        board.enter(0, Phase::Connecting);
         board.enter(0, Phase::Idle);
-        assert_eq!(*ready.borrow(), 1);
+        assert_eq!((*ready.borrow(), board.held()), (1, 0));
+        board.enter(0, Phase::Connecting);
+        assert_eq!(board.state().connections[0].reconnects, 0, "it has lost nothing");
+        board.enter(0, Phase::Idle);
         let state = board.state();
         let shown: Vec<_> = state
             .connections

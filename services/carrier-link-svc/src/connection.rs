@@ -4,6 +4,7 @@ use std::{io, time::Duration};
 
 use bytes::BytesMut;
 use hongyan_carrier_wire::session::CloseReason;
+use hongyan_identity::OutsideError;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     time::{Instant, sleep_until, timeout},
@@ -41,7 +42,10 @@ pub enum Why {
     /// No TCP connection.
     #[error("cannot connect: {0}")]
     Connect(io::Error),
-    /// No TCP connection in time.
+    /// No TLS over it: the files, the carrier's certificate, or ours.
+    #[error("{0}")]
+    Tls(#[from] OutsideError),
+    /// No connection in time.
     #[error("cannot connect in time")]
     ConnectTimeout,
     /// There is nothing to say: the link's declaration or its files are wrong.
@@ -70,6 +74,37 @@ pub enum Why {
     /// This process ends, or the link was changed.
     #[error("told to end")]
     ToldToEnd,
+}
+
+impl Why {
+    /// A word for metrics.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Connect(_) => "connect",
+            Self::ConnectTimeout => "connect_timeout",
+            Self::CannotOpen(_) => "declaration",
+            Self::LoginRefused { .. } => "login_refused",
+            Self::Tls(_) => "tls",
+            Self::Stuck => "stuck",
+            Self::Deaf => "deaf",
+            Self::SlotLost => "slot_lost",
+            Self::ToldToEnd => "told_to_end",
+            Self::Session(reason) => match reason {
+                CloseReason::LoginRefused { .. } => "login_refused",
+                CloseReason::VersionRefused { .. } => "version_refused",
+                CloseReason::WrongAuthenticator => "wrong_authenticator",
+                CloseReason::LoginUnreadable => "login_unreadable",
+                CloseReason::LoginTimeout => "login_timeout",
+                CloseReason::LoginCutOff => "login_cut_off",
+                CloseReason::PeerSilent => "peer_silent",
+                CloseReason::PeerTerminated => "peer_terminated",
+                CloseReason::Framing(_) => "framing",
+                CloseReason::TooManyOddities => "too_many_oddities",
+                CloseReason::ConnectionLost => "connection_lost",
+                CloseReason::Terminated | CloseReason::TerminateTimeout | CloseReason::Idle => "ended",
+            },
+        }
+    }
 }
 
 /// Connects, logs in, and works until the connection ends. It is closed when this returns; what it leaves is in the line.

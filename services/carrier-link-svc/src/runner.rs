@@ -209,6 +209,10 @@ async fn gauges(link: Arc<LinkShared>, end: CancellationToken) {
         .is_some()
     {
         metrics::gauge!("hongyan_link_pace_factor", "link" => name()).set(link.pace.factor());
+        let declared = &link.link;
+        metrics::gauge!("hongyan_link_pace_allowed_segments", "link" => name())
+            .set(f64::from(declared.pace_segments_per_second) * link.pace.factor());
+        metrics::gauge!("hongyan_link_window", "link" => name()).set(f64::from(declared.window));
         metrics::gauge!("hongyan_link_desk_messages", "link" => name()).set(link.desk.count() as f64);
         for class in MessageClass::ALL {
             let Ok(depth) = link.store.depth(class, clock::unix_ms()).await else {

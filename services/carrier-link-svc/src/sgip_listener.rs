@@ -23,7 +23,7 @@ use crate::{
     connection::{self, Ended, Why},
     line::Line,
     link::LinkShared,
-    protocol,
+    protocol::{self, Direction},
     runner::Failed,
     transport,
 };
@@ -79,8 +79,9 @@ async fn listen(link: &LinkShared, address: SocketAddr, backoff: &mut Backoff) -
             Err(error) => {
                 tracing::warn!(link = link.name(), %address, %error, "cannot listen for the gateway");
                 link.board.enter(LISTENER, Phase::Connecting);
+                link.board.direction(LISTENER, Direction::Receive);
                 link.board
-                    .failed(LISTENER, &format!("cannot listen at {address}: {error}"));
+                    .failed(LISTENER, "listen", &format!("cannot listen at {address}: {error}"));
                 tokio::time::sleep(backoff.next_wait()).await;
             }
         }
@@ -194,8 +195,7 @@ fn tell(link: &LinkShared, slot: u16, ended: &Ended) {
         )
         .increment(1);
     }
-    metrics::counter!("hongyan_link_connection_failures_total", "link" => link.name().to_owned())
-        .increment(1);
+    link.board.failed(slot, ended.why.kind(), &why);
     tracing::warn!(
         link = link.name(),
         slot,

@@ -134,8 +134,6 @@ fn tell(link: &LinkShared, slot: u16, ended: &Ended) {
             .enter(slot, if is_idle { Phase::Idle } else { Phase::BackingOff });
         return;
     }
-    metrics::counter!("hongyan_link_connection_failures_total", "link" => link.name().to_owned())
-        .increment(1);
     tracing::warn!(
         link = link.name(),
         slot,
@@ -143,7 +141,7 @@ fn tell(link: &LinkShared, slot: u16, ended: &Ended) {
         was_ready = ended.was_ready,
         "the connection ended"
     );
-    link.board.failed(slot, &text);
+    link.board.failed(slot, ended.why.kind(), &text);
 }
 
 #[cfg(test)]

@@ -20,6 +20,10 @@ use crate::{
 };
 
 const READY: &str = "READY";
+/// Nothing is to do, and the connection is made when something is: as good as ready.
+const IDLE: &str = "IDLE";
+/// A connection that the gateway makes to us, on which nothing is sent.
+const RECEIVE: &str = "RECEIVE";
 
 /// What each service said, or why it said nothing.
 #[derive(Debug, Default)]
@@ -121,9 +125,12 @@ fn all_links_up(answers: &[&GetLinksResponse]) -> bool {
     let links = || answers.iter().flat_map(|answer| &answer.links);
     links().all(|link| {
         let same = links().filter(|other| other.link == link.link);
-        same.flat_map(|other| &other.connections)
-            .any(|connection| connection.state == READY)
+        same.flat_map(|other| &other.connections).any(can_send)
     })
+}
+
+fn can_send(connection: &ConnectionState) -> bool {
+    connection.direction != RECEIVE && [READY, IDLE].contains(&connection.state.as_str())
 }
 
 /// One row for each connection; one for a link that a process holds no connection of. The process is named where there
@@ -149,9 +156,12 @@ fn connections(answers: &[&GetLinksResponse], screen: Screen) -> String {
     let heading = [
         "link",
         "slot",
+        "way",
         "state",
         "version",
-        "in flight",
+        "window",
+        "sent/s",
+        "answer ms",
         "reconnects",
         "since",
         "process",
@@ -173,11 +183,11 @@ fn short(instance: &str) -> &str {
     }
 }
 
-fn link_without_connection(link: &LinkState, process: &str) -> [String; 9] {
-    let mut row = [const { String::new() }; 9];
+fn link_without_connection(link: &LinkState, process: &str) -> [String; 12] {
+    let mut row = [const { String::new() }; 12];
     row[0].clone_from(&link.link);
-    row[2] = format!("none of {} held here", link.connections_allowed);
-    process.clone_into(&mut row[7]);
+    row[3] = format!("none of {} held here", link.connections_allowed);
+    process.clone_into(&mut row[10]);
     row
 }
 
@@ -186,18 +196,45 @@ fn connection_row(
     process: &str,
     connection: &ConnectionState,
     screen: Screen,
-) -> [String; 9] {
+) -> [String; 12] {
+    let sends = connection.direction != RECEIVE;
+    let of_sending = |text: String| if sends { text } else { String::new() };
     [
         link.link.clone(),
         connection.slot.to_string(),
+        way(&connection.direction).to_owned(),
         connection.state.clone(),
         connection.version.clone(),
-        format!("{}/{}", connection.in_flight, connection.window),
+        of_sending(format!("{}/{}", connection.in_flight, connection.window)),
+        of_sending(format!("{:.1}", connection.segments_per_second)),
+        of_sending(answer_times(connection)),
         connection.reconnects.to_string(),
         screen.time(connection.since_unix_ms),
         process.to_owned(),
         connection.last_error.clone(),
     ]
+}
+
+/// Which way messages go, as seen from here.
+fn way(direction: &str) -> &str {
+    match direction {
+        "BOTH" => "both",
+        "SEND" => "out",
+        RECEIVE => "in",
+        other => other,
+    }
+}
+
+/// The middle and the slowest hundredth of the last minute's answers; empty where there were none.
+fn answer_times(connection: &ConnectionState) -> String {
+    if connection.response_p99_ms > 0.0 {
+        format!(
+            "{:.0} p99 {:.0}",
+            connection.response_p50_ms, connection.response_p99_ms
+        )
+    } else {
+        String::new()
+    }
 }
 
 /// One link over all processes.
@@ -227,7 +264,7 @@ fn rates(answers: &[&GetLinksResponse], screen: Screen) -> String {
         sum.ready += link
             .connections
             .iter()
-            .filter(|connection| connection.state == READY)
+            .filter(|connection| can_send(connection))
             .count();
         sum.segments_per_second += link.segments_per_second;
         sum.receipts_per_second += link.receipts_per_second;
@@ -306,6 +343,10 @@ fn link_json(link: &LinkState) -> Value {
             "reconnects": connection.reconnects,
             "last_error": connection.last_error,
             "since_unix_ms": connection.since_unix_ms,
+            "direction": connection.direction,
+            "response_p50_ms": connection.response_p50_ms,
+            "response_p99_ms": connection.response_p99_ms,
+            "segments_per_second": connection.segments_per_second,
         })
     });
     json!({
@@ -352,6 +393,10 @@ mod tests {
             version: "CMPP 3.0".into(),
             window: 16,
             in_flight: 3,
+            direction: "BOTH".into(),
+            response_p50_ms: 48.0,
+            response_p99_ms: 213.0,
+            segments_per_second: 12.3,
             ..ConnectionState::default()
         };
         let link = LinkState {
@@ -414,6 +459,20 @@ mod tests {
     }
 
     #[test]
+    fn an_idle_link_is_up_and_one_that_only_receives_is_not() {
+        let shown = |state: &str, direction: &str| {
+            let mut process = process("a", state);
+            process.links[0].connections[0].direction = direction.into();
+            render(&seen(vec![process]), Screen::unlimited(offset!(UTC)))
+        };
+        assert_eq!(shown("IDLE", "SEND").exit, Exit::Yes);
+        let received = shown("READY", "RECEIVE");
+        assert_eq!(received.exit, Exit::No);
+        assert!(!received.text.contains("3/16"), "{}", received.text);
+        assert!(received.text.contains("0/2"), "{}", received.text);
+    }
+
+    #[test]
     fn rates_are_added_up_and_queues_tell_their_oldest() {
         let answer = render(
             &seen(vec![process("a", "READY"), process("b", "READY")]),
@@ -423,6 +482,7 @@ mod tests {
             "24.7",
             "2/2",
             "3/16",
+            "48 p99 213",
             "CHINA_MOBILE",
             "{p0}:out:cmcc-1:otp",
             "1 min 05 s",
