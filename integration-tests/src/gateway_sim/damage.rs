@@ -94,3 +94,65 @@ fn shift(frame: &mut BytesMut, place: std::ops::Range<usize>, by: i64) {
         field.copy_from_slice(octets);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::gateway_sim::protocol::{Cmpp, Sgip, Smgp};
+
+    /// A PDU of twelve octets of header and four of body.
+    fn frame() -> BytesMut {
+        BytesMut::from(&[0, 0, 0, 16, 0x80, 0, 0, 4, 0, 0, 0, 7, 1, 2, 3, 4][..])
+    }
+
+    fn cmpp() -> Cmpp {
+        Cmpp::new(true, false, 1)
+    }
+
+    #[test]
+    fn answers_are_broken_as_asked() {
+        let broken = |form| answer(frame(), form, &cmpp()).to_vec();
+        assert_eq!(broken(Answer::Whole), frame());
+        assert_eq!(broken(Answer::Truncated), frame()[..8]);
+        assert_eq!(broken(Answer::WrongLength)[..4], [0, 0, 0, 17]);
+        assert_eq!(
+            broken(Answer::WithoutBody),
+            [0, 0, 0, 12, 0x80, 0, 0, 4, 0, 0, 0, 7]
+        );
+        assert_eq!(broken(Answer::WrongSequence)[8..12], [1, 0, 0, 7]);
+        assert_eq!(broken(Answer::WrongSequence).len(), 16);
+    }
+
+    #[test]
+    fn the_number_of_an_answer_is_where_the_protocol_has_it() {
+        let sgip = BytesMut::from(&[0u8; 29][..]);
+        let changed = answer(sgip, Answer::WrongSequence, &Sgip::new(1));
+        assert_eq!(changed.iter().position(|octet| *octet != 0), Some(16));
+    }
+
+    #[test]
+    fn lengths_and_parameters_are_broken_as_asked() {
+        let broken = |damage: &[Damage]| deliver(frame(), damage, &Smgp::new(true, 1)).to_vec();
+        assert_eq!(broken(&[Damage::FrameLengthMore])[..4], [0, 0, 0, 17]);
+        assert_eq!(broken(&[Damage::FrameLengthLess])[..4], [0, 0, 0, 15]);
+        let unknown = broken(&[Damage::UnknownTlv]);
+        assert_eq!(unknown[..4], [0, 0, 0, 24]);
+        assert_eq!(unknown[16..20], [0x14, 0, 0, 4]);
+        let cut = broken(&[Damage::CutTlv]);
+        assert_eq!((cut.len(), &cut[16..20]), (24, &[0x14, 0, 0, 40][..]));
+    }
+
+    #[test]
+    fn lengths_of_contents_are_broken_in_their_place() {
+        let mut whole = BytesMut::from(&[0u8; 80][..]);
+        whole.put_slice(&[3, b'a', b'b', b'c']);
+        whole.put_slice(&[0; 8]);
+        whole.put_slice(&[0, 2, 0, 1, 1]);
+        let smgp = Smgp::new(true, 1);
+        assert_eq!(deliver(whole.clone(), &[Damage::ContentLengthMore], &smgp)[80], 4);
+        assert_eq!(deliver(whole.clone(), &[Damage::ContentLengthLess], &smgp)[80], 2);
+        let last = whole.len() - 1;
+        assert_eq!(deliver(whole.clone(), &[Damage::Udhi64], &smgp)[last], 0x40);
+        assert_eq!(deliver(whole, &[Damage::NoUdhi], &smgp)[last], 0);
+    }
+}

@@ -24,6 +24,17 @@ pub(super) struct Verdict {
     pub(super) early: Vec<Outgoing>,
 }
 
+/// What became of a message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Fate {
+    /// Nobody knows it, or it was forgotten.
+    Unknown,
+    /// Its receipt is to come.
+    UnderWay,
+    /// This status.
+    Final(String),
+}
+
 /// Who handed a message in.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct By<'a> {
@@ -203,12 +214,14 @@ impl Hub {
         found
     }
 
-    /// What became of a message: `None` when nobody knows it, its status once it is final.
-    pub(super) fn fate(&self, id: MessageId) -> Option<Option<String>> {
+    /// What became of a message.
+    pub(super) fn fate(&self, id: MessageId) -> Fate {
         let now_ms = self.now_ms();
-        let ledger = lock(&self.ledger);
-        let taken = ledger.messages.find(id)?;
-        Some((taken.final_at_ms <= now_ms).then(|| taken.stat.to_text().into_owned()))
+        match lock(&self.ledger).messages.find(id) {
+            None => Fate::Unknown,
+            Some(taken) if taken.final_at_ms > now_ms => Fate::UnderWay,
+            Some(taken) => Fate::Final(taken.stat.to_text().into_owned()),
+        }
     }
 }
 

@@ -81,7 +81,7 @@ impl<P: Protocol> Connection<P> {
             cut: verdict.decision.cut,
         };
         if delay_ms == 0 {
-            self.answer(answer);
+            self.answer(&answer);
         } else {
             let token = self.take_token();
             let at_ms = self.hub.now_ms().saturating_add(delay_ms);
@@ -90,7 +90,7 @@ impl<P: Protocol> Connection<P> {
         }
     }
 
-    fn answer(&mut self, pending: PendingAnswer<P>) {
+    fn answer(&mut self, pending: &PendingAnswer<P>) {
         if pending.cut == Some(Cut::BeforeAnswer) {
             self.closing = Some("dropped before the answer".to_owned());
             return;
@@ -126,7 +126,7 @@ impl<P: Protocol> Connection<P> {
             }
             self.delayed.pop();
             if let Some(answer) = self.delayed_answers.remove(&token) {
-                self.answer(answer);
+                self.answer(&answer);
             }
         }
     }

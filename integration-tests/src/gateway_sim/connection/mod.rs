@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{BufMut as _, BytesMut};
-use hongyan_carrier_wire::session::{Actions, Event, Outcome, Session, Up};
+use hongyan_carrier_wire::session::{Actions, Event, Session, Up};
 use time::OffsetDateTime;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::sync::{mpsc, watch};
@@ -21,7 +21,7 @@ use super::account::LoginSlot;
 use super::faults::{CloseAt, ConnectionEffects};
 use super::hub::{Command, Hub, lock};
 use super::outbox::Outgoing;
-use super::protocol::{Opened, PduOf, Protocol, SequenceOf};
+use super::protocol::{Opened, Protocol, SequenceOf};
 use answers::PendingAnswer;
 use reading::Reading;
 
@@ -242,21 +242,13 @@ impl<P: Protocol> Connection<P> {
                 self.count_pdu();
             }
             Up::Outcome { token, outcome, .. } => {
-                self.outcome(token, outcome);
+                if let Some(outgoing) = self.in_flight.remove(&token) {
+                    self.delivered(outgoing, &outcome);
+                }
                 self.count_pdu();
             }
             Up::Oddity(_) | Up::AnswerNotSent { .. } => lock(&self.hub.ledger).oddities += 1,
             Up::LoginRequested(_) | Up::Opened(_) | Up::Request { .. } | Up::OneWay(_) => {}
-        }
-    }
-
-    fn outcome(
-        &mut self,
-        token: u64,
-        outcome: Outcome<PduOf<P>, <P::Dialect as hongyan_carrier_wire::session::Dialect>::Unwritable>,
-    ) {
-        if let Some(outgoing) = self.in_flight.remove(&token) {
-            self.delivered(outgoing, &outcome);
         }
     }
 

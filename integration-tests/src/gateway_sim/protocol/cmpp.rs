@@ -234,7 +234,7 @@ impl Protocol for Cmpp {
 }
 
 impl Cmpp {
-    fn uplink_deliver(&self, part: &UplinkPart) -> Option<Deliver> {
+    fn uplink_deliver(self, part: &UplinkPart) -> Option<Deliver> {
         let (_, msg_fmt) = self.uplink_coding(part.coding).ok()?;
         Some(Deliver {
             dest_id: part.to,

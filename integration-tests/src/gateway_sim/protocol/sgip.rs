@@ -9,7 +9,7 @@ use hongyan_carrier_wire::field::{Content, FixedStr, TerminalId};
 use hongyan_carrier_wire::login::Timestamp;
 use hongyan_carrier_wire::session::SessionLimits;
 use hongyan_carrier_wire::sgip::dialect::{Login, Opened as Admitted, Verdict};
-use hongyan_carrier_wire::sgip::pdu::{Deliver, REPORT_ALWAYS, REPORT_NEVER, Report, Resp, Submit, UserRpt};
+use hongyan_carrier_wire::sgip::pdu::{Deliver, REPORT_NEVER, Report, Resp, Submit, UserRpt};
 use hongyan_carrier_wire::sgip::trace::{Hop, Hops, Trace};
 use hongyan_carrier_wire::sgip::{
     Acceptor, Direction, Initiator, Numbering as Sequences, Password, Pdu, Sequence, results,
@@ -24,6 +24,7 @@ use crate::gateway_sim::faults::{Damage, Meaning, ReceiptId};
 use crate::gateway_sim::hub::{Hub, lock};
 use crate::gateway_sim::message::{DELIVERED, MessageId, Numbering, ReportWish, Submitted};
 use crate::gateway_sim::outbox::{Body, Outgoing, Receipt, UplinkPart, UserReport};
+use crate::gateway_sim::take::Fate;
 
 /// Where `MessageLength` and `TP_udhi` of a `DELIVER` stand.
 const DELIVER_LENGTH: Range<usize> = 65..69;
@@ -190,9 +191,10 @@ impl Sgip {
     /// The way of a message: one node, this one.
     fn way(self, hub: &Hub, trace: &Trace) -> Hops {
         let id = MessageId::from_octets(&trace.submit_sequence.wire());
-        let Some(fate) = hub.fate(id) else {
+        let fate = hub.fate(id);
+        if fate == Fate::Unknown {
             return Hops::default();
-        };
+        }
         let received_ms = lock(&hub.ledger)
             .messages
             .find(id)
@@ -201,13 +203,16 @@ impl Sgip {
             .unwrap_or(OffsetDateTime::UNIX_EPOCH);
         let time = FixedStr::new(format!("{}00032+", report_time(received))).unwrap_or_default();
         let hop = Hop {
-            result: match fate.as_deref() {
-                None | Some(DELIVERED) => results::OK,
-                Some(_) => ERROR_UNREACHABLE,
+            result: match &fate {
+                Fate::Final(stat) if stat != DELIVERED => ERROR_UNREACHABLE,
+                _ => results::OK,
             },
             node_id: FixedStr::new(format!("{:06}", self.node % 1_000_000)).unwrap_or_default(),
             receive_time: time,
-            send_time: if fate.is_some() { time } else { FixedStr::default() },
+            send_time: match fate {
+                Fate::Final(_) => time,
+                Fate::Unknown | Fate::UnderWay => FixedStr::default(),
+            },
             ..Hop::default()
         };
         Hops::new(&[hop]).unwrap_or_default()
@@ -361,8 +366,7 @@ fn submitted(submit: &Submit) -> Submitted {
         report: match submit.report_flag {
             0 => ReportWish::OnFailure,
             REPORT_NEVER => ReportWish::Never,
-            REPORT_ALWAYS => ReportWish::Always,
-            // A monthly fee's record: nothing for the phone, a report all the same.
+            // 1, and 3 for a monthly fee's record: nothing for the phone, a report all the same.
             _ => ReportWish::Always,
         },
         service: submit.service_type,

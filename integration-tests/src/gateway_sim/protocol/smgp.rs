@@ -221,7 +221,7 @@ impl Protocol for Smgp {
 }
 
 impl Smgp {
-    fn uplink_deliver(&self, part: &UplinkPart) -> Option<Deliver> {
+    fn uplink_deliver(self, part: &UplinkPart) -> Option<Deliver> {
         let (_, msg_format) = self.uplink_coding(part.coding).ok()?;
         let mut tlvs = Tlvs::new();
         tlvs.push(Tlv::TpPid(0)).ok()?;

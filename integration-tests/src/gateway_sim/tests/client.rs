@@ -35,7 +35,7 @@ pub(super) enum Sent {
     Accepted { id: String },
     Refused { result: u32 },
     Uncertain(Uncertain),
-    NotSent,
+    Kept,
 }
 
 impl<D: Speaker> Client<D> {
@@ -233,6 +233,6 @@ fn sent<D: Speaker>(sequence: Option<D::Sequence>, outcome: &Outcome<D::Pdu, D::
             (result, _) => Sent::Refused { result },
         },
         Outcome::Uncertain(why) => Sent::Uncertain(*why),
-        Outcome::NotSent(_) => Sent::NotSent,
+        Outcome::NotSent(_) => Sent::Kept,
     }
 }

@@ -32,7 +32,7 @@ fn receipt(receipt: ReceiptChange) -> Faults {
 }
 
 async fn logged_in(gateway: &GatewaySim) -> super::client::Client<Client> {
-    log_in(&gateway, Version::V3).await
+    log_in(gateway, Version::V3).await
 }
 
 #[tokio::test]
@@ -256,7 +256,7 @@ async fn keep_alives_may_stay_unanswered() {
         Sent::Accepted { .. }
     ));
     client
-        .turn_until(|client| keep_alives_answered(&client) == 1)
+        .turn_until(|client| keep_alives_answered(client) == 1)
         .await;
 }
 

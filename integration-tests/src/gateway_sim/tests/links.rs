@@ -173,15 +173,14 @@ impl Link for Sgip {
         let mut delivered = Vec::new();
         while delivered.len() < count {
             assert!(Instant::now() < deadline, "only {delivered:?}");
-            let mut client = match self.called.take() {
-                Some(client) => client,
-                None => {
-                    let (stream, _) = tokio::time::timeout(PATIENCE, self.listener.accept())
-                        .await
-                        .unwrap()
-                        .unwrap();
-                    Client::over(stream, sgip_listener()).await
-                }
+            let mut client = if let Some(client) = self.called.take() {
+                client
+            } else {
+                let (stream, _) = tokio::time::timeout(PATIENCE, self.listener.accept())
+                    .await
+                    .unwrap()
+                    .unwrap();
+                Client::over(stream, sgip_listener()).await
             };
             if client.delivers().is_empty() {
                 client.turn().await;

@@ -3,7 +3,7 @@
 use std::convert::Infallible;
 use std::fmt::Debug;
 
-use hongyan_carrier_wire::concat::{Reference, Udh, split};
+use hongyan_carrier_wire::concat::{Concat, Reference, Udh, split};
 use hongyan_carrier_wire::field::{Content, FixedStr, TerminalId};
 use hongyan_carrier_wire::login::Secret;
 use hongyan_carrier_wire::session::Dialect;
@@ -75,7 +75,7 @@ fn uplink(from: Option<&str>, has_udh: bool, coding: Coding, content: &[u8]) -> 
     };
     Delivered::Uplink {
         from: from.unwrap_or_default().to_owned(),
-        part: udh.and_then(|udh| udh.concat).map_or(0, |concat| concat.number()),
+        part: udh.and_then(|udh| udh.concat).map_or(0, Concat::number),
         text,
     }
 }

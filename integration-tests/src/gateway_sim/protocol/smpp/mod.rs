@@ -222,7 +222,7 @@ impl Protocol for Smpp {
 }
 
 impl Smpp {
-    fn uplink(&self, part: &UplinkPart) -> Option<Message> {
+    fn uplink(self, part: &UplinkPart) -> Option<Message> {
         let (_, data_coding) = self.uplink_coding(part.coding).ok()?;
         Some(Message {
             source: address(part.from.as_bytes())?,

@@ -9,24 +9,24 @@ use super::receipt::of_response;
 use crate::gateway_sim::account::AccountState;
 use crate::gateway_sim::carrier::report_time;
 use crate::gateway_sim::hub::{Hub, lock};
+use crate::gateway_sim::take::Fate;
 
 /// `query_sm`: under way until the receipt is due, then what the receipt says.
 pub(super) fn query(hub: &Hub, query: &QuerySm) -> Pdu {
-    let Some(fate) = of_response(&query.message_id).and_then(|id| hub.fate(id)) else {
-        return Pdu::QuerySmResp(QuerySmResp {
-            status: Status::RQUERYFAIL,
-            state: None,
-        });
-    };
-    let state = match &fate {
-        None => MessageState::Enroute,
+    let fate = of_response(&query.message_id).map_or(Fate::Unknown, |id| hub.fate(id));
+    let (state, final_date) = match fate {
+        Fate::Unknown => {
+            return Pdu::QuerySmResp(QuerySmResp {
+                status: Status::RQUERYFAIL,
+                state: None,
+            });
+        }
+        Fate::UnderWay => (MessageState::Enroute, Time::EMPTY),
         // What SMPP has no state for is as good as undeliverable.
-        Some(stat) => MessageState::of_stat(stat.as_bytes()).unwrap_or(MessageState::Undeliverable),
-    };
-    let final_date = if fate.is_some() {
-        Time::new(format!("{}00032+", report_time(OffsetDateTime::now_utc()))).unwrap_or_default()
-    } else {
-        Time::EMPTY
+        Fate::Final(stat) => (
+            MessageState::of_stat(stat.as_bytes()).unwrap_or(MessageState::Undeliverable),
+            Time::new(format!("{}00032+", report_time(OffsetDateTime::now_utc()))).unwrap_or_default(),
+        ),
     };
     Pdu::QuerySmResp(QuerySmResp {
         status: Status::ROK,
@@ -51,7 +51,7 @@ pub(super) fn cancel(hub: &Hub, account: &AccountState, cancel: &CancelSm) -> Pd
 
 /// `replace_sm`: possible while the message is under way.
 pub(super) fn replace(hub: &Hub, replace: &ReplaceSm) -> Pdu {
-    let id = of_response(&replace.message_id).filter(|id| hub.fate(*id) == Some(None));
+    let id = of_response(&replace.message_id).filter(|id| hub.fate(*id) == Fate::UnderWay);
     let Some(id) = id else {
         return Pdu::ReplaceSmResp(Status::RREPLACEFAIL);
     };

@@ -16,7 +16,7 @@ const VALUES: Values = Values::DataCoding {
 pub(super) fn of_message(message: &Message) -> Submitted {
     of_body(
         &message.source,
-        &message.service_type,
+        message.service_type,
         vec![terminal(&message.destination)],
         &message.body,
     )
@@ -32,12 +32,12 @@ pub(super) fn of_multi(multi: &SubmitMulti) -> Submitted {
             Destination::List(name) => TerminalId::new(name.as_bytes()).unwrap_or_default(),
         })
         .collect();
-    of_body(&multi.source, &multi.service_type, recipients, &multi.body)
+    of_body(&multi.source, multi.service_type, recipients, &multi.body)
 }
 
 fn of_body(
     source: &Address,
-    service_type: &CText<6>,
+    service_type: CText<6>,
     recipients: Vec<TerminalId>,
     body: &MessageBody,
 ) -> Submitted {
@@ -65,7 +65,7 @@ fn of_body(
 pub(super) fn of_data(data: &DataSm) -> Submitted {
     let source: Address = narrow(&data.source);
     let destination: Address = narrow(&data.destination);
-    let mut details = details(&source, &data.service_type, &data.tlvs);
+    let mut details = details(&source, data.service_type, &data.tlvs);
     details.extend([
         ("esm_class", data.esm_class.to_string()),
         ("registered_delivery", data.registered_delivery.to_string()),
@@ -116,7 +116,7 @@ fn submitted(
     }
 }
 
-fn details(source: &Address, service_type: &CText<6>, tlvs: &Tlvs) -> Details {
+fn details(source: &Address, service_type: CText<6>, tlvs: &Tlvs) -> Details {
     let mut details = vec![
         ("service_type", service_type.to_text().into_owned()),
         ("source_addr_ton", source.ton.to_string()),
