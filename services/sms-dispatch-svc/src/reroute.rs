@@ -82,7 +82,7 @@ pub fn wish(record: &MessageRecord, event: &LinkEvent, codes: &CodeTable) -> Opt
             let counts = detail.action == Action::Reroute
                 && record.body_kept
                 && record.segments.iter().all(|segment| segment.delivered.is_none());
-            counts.then(|| Wish {
+            counts.then_some(Wish {
                 reason: ReturnReason::NoRoute,
                 raw_code: detail.raw_code,
                 at_unix_ms: event.at_unix_ms,

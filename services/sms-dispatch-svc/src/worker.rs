@@ -163,7 +163,7 @@ impl Worker {
         for what in beside {
             match what {
                 Beside::Health(link, health, entry, at_ms) => {
-                    self.health(link, health, &entry, at_ms).await?
+                    self.health(link, health, &entry, at_ms).await?;
                 }
                 Beside::Learned(learned, entry) => self.learned(&learned, &entry).await?,
             }
