@@ -80,8 +80,11 @@ async fn listen(link: &LinkShared, address: SocketAddr, backoff: &mut Backoff) -
                 tracing::warn!(link = link.name(), %address, %error, "cannot listen for the gateway");
                 link.board.enter(LISTENER, Phase::Connecting);
                 link.board.direction(LISTENER, Direction::Receive);
-                link.board
-                    .failed(LISTENER, "listen", &format!("cannot listen at {address}: {error}"));
+                link.board.failed(
+                    LISTENER,
+                    "listen",
+                    &format!("cannot listen at {address}: {error}"),
+                );
                 tokio::time::sleep(backoff.next_wait()).await;
             }
         }
