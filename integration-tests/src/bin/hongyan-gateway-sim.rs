@@ -7,9 +7,14 @@ use std::process::ExitCode;
 use anyhow::{Context as _, Result, ensure};
 use clap::{Parser, ValueEnum};
 use hongyan_integration_tests::gateway_sim::{
-    Account, Config, DeliverTo, GatewaySim, ProtocolChoice, ReceiptPlan, ReceiptTime, TlsFiles,
+    Account, Config, ConnectionEvent, DeliverTo, GatewaySim, ProtocolChoice, ReceiptPlan, ReceiptTime,
+    TlsFiles,
 };
 use hongyan_integration_tests::program::{Ending, exit_code, write_ports};
+use tokio::sync::mpsc;
+
+/// Lines that may wait to be printed; further ones are left out.
+const MAX_EVENTS: usize = 1_000;
 
 /// Examples under the options.
 const EXAMPLES: &str = "\
@@ -101,6 +106,9 @@ struct Options {
     /// Of how many of them the text is kept as well.
     #[arg(long, default_value_t = 100_000, value_name = "N")]
     keep_texts: usize,
+    /// Does not print what happens to connections.
+    #[arg(long)]
+    quiet: bool,
     /// Writes the addresses in use to this file as {"carrier":"…","control":"…"}.
     #[arg(long, value_name = "FILE")]
     ports_file: Option<PathBuf>,
@@ -136,7 +144,12 @@ async fn main() -> ExitCode {
 }
 
 async fn run(options: Options) -> Result<()> {
-    let config = config(&options)?;
+    let mut config = config(&options)?;
+    if !options.quiet {
+        let (events, told) = mpsc::channel(MAX_EVENTS);
+        config.events = Some(events);
+        tokio::spawn(print(told));
+    }
     let mut ending = Ending::listen()?;
     let gateway = GatewaySim::start(config).await?;
     if let Some(path) = &options.ports_file {
@@ -159,6 +172,13 @@ async fn run(options: Options) -> Result<()> {
     );
     gateway.stop().await;
     Ok(())
+}
+
+/// Prints what happens to connections.
+async fn print(mut events: mpsc::Receiver<ConnectionEvent>) {
+    while let Some(ConnectionEvent { connection, what }) = events.recv().await {
+        eprintln!("connection {connection}: {what}");
+    }
 }
 
 fn config(options: &Options) -> Result<Config> {

@@ -7,6 +7,8 @@ use anyhow::{Context as _, Result, ensure};
 use hongyan_carrier_wire::login::Secret;
 use hongyan_carrier_wire::session::SessionLimits;
 
+use tokio::sync::mpsc;
+
 use super::ReceiptPlan;
 
 /// Everything that is settled before the start. What may change while it runs is in [`super::Faults`].
@@ -30,8 +32,19 @@ pub struct Config {
     pub keep_texts: usize,
     /// Receipts and uplinks of one account that may wait; further ones are dropped and counted.
     pub max_waiting: usize,
+    /// Where connections tell what happens to them; what nobody takes in time is not told.
+    pub events: Option<mpsc::Sender<ConnectionEvent>>,
     /// The gateway's code in the ids that it gives (CMPP 22 bits, SMGP six digits), its node id with SGIP.
     pub gateway_code: u32,
+}
+
+/// What happened to a connection: no number and no text is in it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ConnectionEvent {
+    /// Which one.
+    pub connection: u64,
+    /// What happened, in words.
+    pub what: String,
 }
 
 /// A protocol, with what is settled about it alone.
@@ -91,6 +104,7 @@ impl Default for Config {
             keep_messages: 1_000_000,
             keep_texts: 100_000,
             max_waiting: 1_000_000,
+            events: None,
             gateway_code: 100_001,
         }
     }

@@ -11,7 +11,7 @@ use tokio::sync::mpsc;
 
 use super::account::AccountState;
 use super::carrier::Carrier;
-use super::config::Config;
+use super::config::{Config, ConnectionEvent};
 use super::faults::{FaultSet, Faults, Rule};
 use super::ledger::{Accounts, ConnectionCount, DeliverCount, Ledger};
 use super::message::MessageId;
@@ -100,6 +100,13 @@ impl Hub {
         let id = self.next_connection.fetch_add(1, Ordering::Relaxed);
         let (sender, receiver) = mpsc::channel(MAX_COMMANDS);
         lock(&self.connections).insert(id, sender);
+        self.event(id, || {
+            if outgoing {
+                format!("opened to {peer}")
+            } else {
+                format!("accepted from {peer}")
+            }
+        });
         let connection = ConnectionCount {
             peer,
             outgoing,
@@ -109,7 +116,17 @@ impl Hub {
         (id, receiver)
     }
 
+    /// Tells whoever listens what happened to a connection.
+    pub(super) fn event(&self, connection: u64, what: impl FnOnce() -> String) {
+        if let Some(events) = &self.config.events {
+            let what = what();
+            // Nobody is waited for.
+            let _ = events.try_send(ConnectionEvent { connection, what });
+        }
+    }
+
     pub(super) fn unregister(&self, id: u64, why: String) {
+        self.event(id, || format!("over: {why}"));
         lock(&self.connections).remove(&id);
         lock(&self.ledger).connection(id, |connection| connection.closed = Some(why));
     }

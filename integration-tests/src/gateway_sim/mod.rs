@@ -35,7 +35,7 @@ mod tests;
 mod tls;
 mod uplink;
 
-pub use config::{Account, Config, DeliverTo, ProtocolChoice, TlsFiles};
+pub use config::{Account, Config, ConnectionEvent, DeliverTo, ProtocolChoice, TlsFiles};
 pub use faults::{
     Answer, CloseAt, Code, ConnectionEffects, ConnectionRule, Cut, Damage, Effects, Faults, Meaning, Padding,
     ReceiptChange, ReceiptForm, ReceiptId, ReceiptPlan, ReceiptTime, Rule,

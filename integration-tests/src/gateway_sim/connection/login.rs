@@ -48,6 +48,11 @@ impl<P: Protocol> Connection<P> {
         } else {
             self.login = None;
             lock(&self.hub.ledger).accounts.refused(index, over_limit);
+            self.hub.event(self.id, || match (index, over_limit) {
+                (None, _) => "login refused: no such account".to_owned(),
+                (Some(_), true) => "login refused: too many of this account".to_owned(),
+                (Some(_), false) => "login refused".to_owned(),
+            });
         }
         // What came behind the login can be read now.
         self.read_on();
@@ -73,6 +78,8 @@ impl<P: Protocol> Connection<P> {
             self.news = Some(slot.account.listen());
             let account = slot.account.account.name.clone();
             let version = opened.version.clone();
+            self.hub
+                .event(self.id, || format!("logged in: account {account}, {version}"));
             lock(&self.hub.ledger).connection(self.id, |connection| {
                 connection.account = Some(account);
                 connection.version = Some(version);

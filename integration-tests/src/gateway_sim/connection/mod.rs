@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{BufMut as _, BytesMut};
-use hongyan_carrier_wire::session::{Actions, Event, Session, Up};
+use hongyan_carrier_wire::session::{Actions, Dialect, Event, Oddity, Session, Up};
 use time::OffsetDateTime;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::sync::{mpsc, watch};
@@ -247,9 +247,15 @@ impl<P: Protocol> Connection<P> {
                 }
                 self.count_pdu();
             }
-            Up::Oddity(_) | Up::AnswerNotSent { .. } => lock(&self.hub.ledger).oddities += 1,
+            Up::Oddity(oddity) => self.odd(|| describe::<P>(&oddity)),
+            Up::AnswerNotSent { why, .. } => self.odd(|| format!("no answer could be written: {why}")),
             Up::LoginRequested(_) | Up::Opened(_) | Up::Request { .. } | Up::OneWay(_) => {}
         }
+    }
+
+    fn odd(&self, what: impl FnOnce() -> String) {
+        lock(&self.hub.ledger).oddities += 1;
+        self.hub.event(self.id, what);
     }
 
     fn count_pdu(&mut self) {
@@ -298,6 +304,26 @@ impl<P: Protocol> Connection<P> {
         }
     }
 }
+
+/// What was odd, for somebody who looks for the mistake in a client.
+fn describe<P: Protocol>(oddity: &OddityOf<P>) -> String {
+    match oddity {
+        Oddity::UnknownCommand { command } => format!("unknown command {command:#010x}"),
+        Oddity::Unexpected { command } => format!("command {command:#010x} is not expected here"),
+        Oddity::UnmatchedResponse { command, sequence } => {
+            format!("answer {command:#010x} with sequence {sequence:?} belongs to nothing")
+        }
+        Oddity::Undecodable(why) => format!("cannot be read: {why}"),
+        Oddity::RepeatedRequest { command, sequence } => {
+            format!("command {command:#010x} with sequence {sequence:?} came again before its answer")
+        }
+        Oddity::Overrun { command } => {
+            format!("command {command:#010x} came with too many others unanswered")
+        }
+    }
+}
+
+type OddityOf<P> = Oddity<SequenceOf<P>, <<P as Protocol>::Dialect as Dialect>::Malformed>;
 
 /// What an answer is for, as the session wants it.
 type Number<P> = SequenceOf<P>;
