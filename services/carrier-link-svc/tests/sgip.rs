@@ -181,6 +181,74 @@ async fn a_report_finds_its_message_though_the_process_died_before_the_response(
 }
 
 #[tokio::test]
+async fn what_was_not_answered_leaves_again_under_the_id_that_it_had() {
+    let gateway = SgipGateway::start(|seen| match seen.number {
+        1 => Answer::Cut,
+        2 => Answer::Silent,
+        _ => Answer::Take,
+    })
+    .await;
+    let mut table = Table::new(gateway).await;
+    table.link.response_timeout = Duration::from_millis(300);
+    let world = &table.world;
+    let replica = table.run();
+    let id = world.queue(Notice, 1, "once more").await;
+    eventually("submitted", || async { world.story(id).await.len() == 3 }).await;
+    assert_eq!(
+        world.story(id).await,
+        [
+            "uncertain 1 resend true",
+            "uncertain 1 resend true",
+            "submitted 1 attempt 3"
+        ]
+    );
+    let seen = table.gateway.seen();
+    assert_eq!(seen.len(), 3);
+    assert!(seen.iter().all(|one| one.sequence == seen[0].sequence));
+    let mut back = Back::open(table.listen).await;
+    assert_eq!(back.ask(&report(seen[0].sequence, 0, 0)).await, taken());
+    assert_eq!(world.story(id).await[3..], ["receipt 1 SGIP:DELIVRD"]);
+    replica.drain().await;
+}
+
+#[tokio::test]
+async fn reports_of_a_dead_process_and_of_its_heir_find_the_same_message() {
+    let gateway = SgipGateway::start(|seen| {
+        if seen.number == 1 {
+            Answer::Silent
+        } else {
+            Answer::Take
+        }
+    })
+    .await;
+    let table = Table::new(gateway).await;
+    let world = &table.world;
+    let first = table.run();
+    let id = world.queue(Notice, 1, "inherited").await;
+    eventually("left", || async { table.gateway.seen().len() == 1 }).await;
+    first.kill();
+    eventually("the port is free", || async {
+        tokio::net::TcpListener::bind(table.listen).await.is_ok()
+    })
+    .await;
+    let second = table.run();
+    eventually("sent again", || async {
+        world.story(id).await == ["uncertain 1 resend true", "submitted 1 attempt 2"]
+    })
+    .await;
+    let seen = table.gateway.seen();
+    assert_ne!(seen[0].sequence, seen[1].sequence);
+    let mut back = Back::open(table.listen).await;
+    assert_eq!(back.ask(&report(seen[0].sequence, 0, 0)).await, taken());
+    assert_eq!(back.ask(&report(seen[1].sequence, 2, 29)).await, taken());
+    assert_eq!(
+        world.story(id).await[2..],
+        ["receipt 1 SGIP:DELIVRD", "receipt 1 SGIP:UNDELIV/29"]
+    );
+    second.drain().await;
+}
+
+#[tokio::test]
 async fn throttled_segments_wait_and_refused_ones_end() {
     let gateway = SgipGateway::start(|seen| match seen.number {
         1 => Answer::Refuse(results::NODE_BUSY),
