@@ -31,7 +31,7 @@ pub struct Teller {
 pub struct Told {
     /// A [`LinkEvent`].
     pub event: Vec<u8>,
-    /// An [`AuditEvent`].
+    /// An [`AuditEvent`]; empty for what is for dispatch alone.
     pub audit: Vec<u8>,
 }
 
@@ -41,6 +41,8 @@ pub struct About<'a> {
     pub message_id: MessageId,
     /// From 1; 0 for the whole message.
     pub segment: u8,
+    /// In how many segments the link sends the message; 0 where that is not known.
+    pub segments: u8,
     /// The recipient's tag.
     pub subject: Option<&'a Tag>,
     /// The message's trace.
@@ -157,7 +159,7 @@ impl Teller {
     }
 
     /// A subscriber's text came by this link: what that says about the subscriber's carrier. For dispatch alone.
-    pub fn learned(&self, subject: &Tag, seen: CarrierSeen, now_ms: u64) -> Vec<u8> {
+    pub fn learned(&self, subject: &Tag, seen: CarrierSeen, now_ms: u64) -> Told {
         let event = Event::CarrierLearned(CarrierLearned {
             subject_tag: subject.as_bytes().to_vec().into(),
             carrier: carrier(seen.carrier).into(),
@@ -168,7 +170,7 @@ impl Teller {
     }
 
     /// How the link is in this process. For dispatch alone.
-    pub fn health(&self, instance: &str, ready: usize, allowed: u16, is_gone: bool, now_ms: u64) -> Vec<u8> {
+    pub fn health(&self, instance: &str, ready: usize, allowed: u16, is_gone: bool, now_ms: u64) -> Told {
         let event = Event::Health(LinkHealth {
             instance: instance.to_owned(),
             connections_ready: u32::try_from(ready).unwrap_or(u32::MAX),
@@ -178,12 +180,15 @@ impl Teller {
         self.about_no_message(event, now_ms)
     }
 
-    fn about_no_message(&self, event: Event, now_ms: u64) -> Vec<u8> {
+    fn about_no_message(&self, event: Event, now_ms: u64) -> Told {
         let event = LinkEvent {
             event: Some(event),
             ..self.event(now_ms)
         };
-        event.encode_to_vec()
+        Told {
+            event: event.encode_to_vec(),
+            audit: Vec::new(),
+        }
     }
 
     /// A receipt, of a message that only the store can name: both forms leave out message, segment and trace, which the
@@ -248,6 +253,7 @@ impl Teller {
         let event = LinkEvent {
             message_id: message_id.clone(),
             segment: u32::from(about.segment),
+            segments: u32::from(about.segments),
             event: Some(event),
             ..self.event(now_ms)
         };
@@ -333,6 +339,7 @@ mod tests {
         let about = About {
             message_id: testing::message_id(3),
             segment: 2,
+            segments: 3,
             subject: Some(&tag),
             trace: hongyan_telemetry::TraceContext::parse(testing::TRACEPARENT),
         };
@@ -345,8 +352,8 @@ mod tests {
         let told = teller.submitted(&about, &submitted, 1_000);
         let event = LinkEvent::decode(told.event.as_slice()).unwrap();
         assert_eq!(
-            (event.message_id.as_str(), event.segment),
-            (testing::message_id(3).to_string().as_str(), 2)
+            (event.message_id.as_str(), event.segment, event.segments),
+            (testing::message_id(3).to_string().as_str(), 2, 3)
         );
         assert!(matches!(event.event, Some(Event::Submitted(submitted)) if submitted.attempt == 2));
         let audit = AuditEvent::decode(told.audit.as_slice()).unwrap();

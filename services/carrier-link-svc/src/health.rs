@@ -34,13 +34,19 @@ pub async fn run(link: Arc<LinkShared>, end: CancellationToken) {
 /// What cannot be told now is told at the next turn.
 async fn tell(link: &LinkShared, ready: usize, is_gone: bool) {
     let now_ms = clock::unix_ms();
-    let event = link
+    let told = link
         .teller
         .health(&link.instance, ready, link.link.connections, is_gone, now_ms);
     let Ok(partition) = Partition::new(0) else {
         return;
     };
-    let told = link.store.run([&Job::Tell { partition, event }]).await;
+    let job = Job::Tell {
+        partition,
+        told,
+        traceparent: String::new(),
+        now_ms,
+    };
+    let told = link.store.run([&job]).await;
     let kept = if ready > 0 {
         link.store.tell_ready(READY_KEPT).await
     } else {

@@ -321,6 +321,7 @@ impl Intake {
         let about = About {
             message_id: place.message_id,
             segment: 0,
+            segments: 0,
             subject: None,
             trace: carried,
         };

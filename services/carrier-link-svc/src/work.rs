@@ -91,6 +91,7 @@ impl Work {
         About {
             message_id: self.place.message_id,
             segment: self.segment,
+            segments: self.total(),
             subject: Some(&self.subject),
             trace: self.trace(),
         }

@@ -206,7 +206,7 @@ async fn a_submit_without_answer_leaves_again_under_its_number_but_a_code_does_n
     let replica = world.run(&link);
     let notice = world.queue(Notice, 1, "notice").await;
     eventually("taken", || async {
-        world.story(notice).await == ["submitted 1 attempt 1"]
+        world.story(notice).await == ["uncertain 1 resend true", "submitted 1 attempt 1"]
     })
     .await;
     assert_eq!(gateway.seen().len(), 1, "told from its repetitions by its number");

@@ -71,6 +71,7 @@ impl Intake {
         let about = About {
             message_id: opened.place.message_id,
             segment: 0,
+            segments: 0,
             subject: Some(&subject),
             trace: opened.carried,
         };

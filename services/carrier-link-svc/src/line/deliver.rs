@@ -66,9 +66,12 @@ impl Line {
             return;
         };
         let subject = uplink::subject(&self.link.keyring.current(), from);
+        let now_ms = clock::unix_ms();
         let tell = Job::Tell {
             partition: from.partition(self.link.store.partitions()),
-            event: self.link.teller.learned(&subject, seen, clock::unix_ms()),
+            told: self.link.teller.learned(&subject, seen, now_ms),
+            traceparent: String::new(),
+            now_ms,
         };
         self.order(tell, Pending::Nothing, Some(self.link.tuning.answer_within));
     }

@@ -73,6 +73,7 @@ struct Flight {
 struct LateSubmit {
     place: Place,
     segment: u8,
+    segments: u8,
     attempt: u32,
     subject: hongyan_envelope::Tag,
     trace: Option<TraceContext>,

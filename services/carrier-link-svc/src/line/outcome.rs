@@ -52,8 +52,12 @@ impl Line {
             let took = flight.since.elapsed();
             self.link.board.answered(self.slot, took);
         }
+        let has_left_again = self.has_left_again(&flight);
         match outcome {
             Outcome::Taken { carrier_message_id } => {
+                if has_left_again {
+                    self.tell_repeated(&flight);
+                }
                 self.accepted(flight, carrier_message_id, sequence.unwrap_or(0));
             }
             Outcome::Refused {
@@ -64,7 +68,7 @@ impl Line {
             Outcome::Refused {
                 why: Refused::Repeated,
                 ..
-            } if self.has_left_again(&flight) => self.uncertain(token, flight, Uncertain::Unreadable),
+            } if has_left_again => self.uncertain(token, flight, Uncertain::Unreadable),
             Outcome::Refused {
                 raw_code,
                 why: Refused::NoRoute,
@@ -89,6 +93,22 @@ impl Line {
         repeats(flight.work.outbound.class)
             && declared.submit_attempts > 1
             && flight.since.elapsed() >= declared.response_timeout
+    }
+
+    /// The carrier may have taken more than one of the copies: the message says so.
+    fn tell_repeated(&mut self, flight: &Flight) {
+        let (work, now_ms) = (&flight.work, clock::unix_ms());
+        let told = self
+            .link
+            .teller
+            .uncertain(&work.about(), true, work.attempt, now_ms);
+        let tell = Job::Tell {
+            partition: work.place.partition,
+            told,
+            traceparent: work.traceparent_in(&flight.span),
+            now_ms,
+        };
+        self.order(tell, Pending::Nothing, None);
     }
 
     fn accepted(&mut self, flight: Flight, carrier_message_id: String, sequence: u32) {
@@ -198,6 +218,7 @@ impl Line {
                 LateSubmit {
                     place: work.place.clone(),
                     segment: work.segment,
+                    segments: work.total(),
                     attempt: work.attempt,
                     subject: work.subject,
                     trace: work.trace(),
@@ -245,6 +266,7 @@ impl Line {
         let about = About {
             message_id: late.place.message_id,
             segment: late.segment,
+            segments: late.segments,
             subject: Some(&late.subject),
             trace: late.trace,
         };

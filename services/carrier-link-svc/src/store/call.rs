@@ -51,7 +51,7 @@ static SETTLE: LazyLock<Script> = LazyLock::new(|| {
 static RECEIPT: LazyLock<Script> =
     LazyLock::new(|| Script::new("receipt", &[lua::AUDIT, PROTO, include_str!("lua/receipt.lua")]));
 static TELL: LazyLock<Script> =
-    LazyLock::new(|| Script::new("link-tell", &[PROTO, include_str!("lua/tell.lua")]));
+    LazyLock::new(|| Script::new("link-tell", &[lua::AUDIT, PROTO, include_str!("lua/tell.lua")]));
 static UPLINK: LazyLock<Script> =
     LazyLock::new(|| Script::new("uplink", &[lua::AUDIT, PROTO, include_str!("lua/uplink.lua")]));
 static PART: LazyLock<Script> = LazyLock::new(|| Script::new("uplink-part", &[include_str!("lua/part.lua")]));
@@ -193,10 +193,16 @@ impl Job {
             .arg(keys::doubt_member(link, tag))
             .arg(*look_at_ms)
             .arg(MOST_DOUBTS),
-            Self::Tell { partition, event } => TELL
-                .prepare()
-                .key(shared::receipts(*partition))
-                .arg(event.as_slice()),
+            Self::Tell {
+                partition,
+                told,
+                traceparent,
+                now_ms,
+            } => tellers(TELL.prepare(), *partition)
+                .arg(told.event.as_slice())
+                .arg(told.audit.as_slice())
+                .arg(*now_ms)
+                .arg(traceparent),
             Self::Uplink {
                 partition,
                 carrier_message_id,

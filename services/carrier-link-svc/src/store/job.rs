@@ -116,12 +116,16 @@ pub enum Job {
         /// When.
         now_ms: u64,
     },
-    /// Something that is told to dispatch and is about no message of ours.
+    /// Something that is told and changes nothing here. Told again after a lost answer, which harms nobody.
     Tell {
         /// On whose stream.
         partition: Partition,
-        /// A `LinkEvent`.
-        event: Vec<u8>,
+        /// What; without a form for the record where that is empty.
+        told: Told,
+        /// The span of it; empty for none.
+        traceparent: String,
+        /// When.
+        now_ms: u64,
     },
     /// A subscriber's whole text.
     Uplink {

@@ -135,6 +135,7 @@ fn about(place: &Place, segment: u8) -> About<'_> {
     About {
         message_id: place.message_id,
         segment,
+        segments: 0,
         subject: None,
         trace: None,
     }
