@@ -286,7 +286,7 @@ async fn a_connection_that_went_silent_is_given_up_and_made_again() {
             files.links = replaced_once(
                 &files.links,
                 "service_id: HONGYAN                   # 1 to 10 visible ASCII characters",
-                "service_id: HONGYAN\n    keep_alive_interval_ms: 1000\n    response_timeout_ms: 1000",
+                "service_id: HONGYAN\n    keep_alive_interval_ms: 1000\n    keep_alive_timeout_ms: 1000\n    response_timeout_ms: 1000",
             )?;
             Ok(())
         }));
