@@ -102,8 +102,10 @@ struct Told<S: Side> {
     next_token: u64,
     /// Outcomes of each token: those in time, and late ones.
     outcomes: HashMap<u64, (u32, u32)>,
-    /// Requests of the peer that were not answered.
+    /// Requests of the peer that the application may answer, perhaps once more.
     open: Vec<(Sequence<S>, Pdu<S>)>,
+    /// Those of them that were not answered: by sequence, identity and command.
+    owed: Vec<(Sequence<S>, u64, u32)>,
     /// What went out, newest last.
     said: Vec<(Sequence<S>, Pdu<S>)>,
     reserved: Option<Sequence<S>>,
@@ -111,6 +113,11 @@ struct Told<S: Side> {
     /// What this side may ask and what it may hear, made once.
     requests: Vec<Pdu<S>>,
     heard: Vec<Pdu<S>>,
+}
+
+/// What tells a request of the peer from others.
+fn key<S: Side>(sequence: Sequence<S>, pdu: &Pdu<S>) -> (Sequence<S>, u64, u32) {
+    (sequence, S::Dialect::identity(pdu), S::Dialect::command(pdu))
 }
 
 impl<S: Side> Told<S> {
@@ -126,6 +133,7 @@ impl<S: Side> Told<S> {
             next_token: 0,
             outcomes: HashMap::new(),
             open: Vec::new(),
+            owed: Vec::new(),
             said: Vec::new(),
             reserved: None,
             closed: None,
@@ -245,14 +253,14 @@ impl<S: Side> Told<S> {
             return;
         };
         let at = newest.min(usize::from(source.u8()));
-        let (sequence, request) = if source.one_in(8) {
-            let (sequence, request) = self.open.get(at).expect("there is one");
-            (*sequence, S::answer(request))
-        } else {
-            let (sequence, request) = self.open.remove(at);
-            (sequence, S::answer(&request))
-        };
-        let Some(answer) = request else { return };
+        let (sequence, request) = self.open.get(at).expect("there is one");
+        let (sequence, answered) = (*sequence, key::<S>(*sequence, request));
+        let answer = S::answer(request);
+        if !source.one_in(8) {
+            self.open.remove(at);
+        }
+        let Some(answer) = answer else { return };
+        self.owed.retain(|owed| *owed != answered);
         self.step(|session, now_ms, actions| {
             let event = Event::Answer {
                 sequence,
@@ -264,7 +272,13 @@ impl<S: Side> Told<S> {
 
     fn wait(&mut self, ms: u64) {
         self.now_ms += ms;
+        let before = self.said.len();
         self.step(|session, now_ms, actions| session.on(Event::Tick, now_ms, actions));
+        let said = self.said.get(before..).unwrap_or_default();
+        for (at, (sequence, _)) in said.iter().enumerate() {
+            let again = said.iter().skip(at + 1).any(|(other, _)| other == sequence);
+            assert!(!again, "repeated once at a time");
+        }
         if let Some(deadline_ms) = self.actions.deadline_ms {
             assert!(deadline_ms > self.now_ms, "what was due has been done");
         }
@@ -337,7 +351,13 @@ impl<S: Side> Told<S> {
                     self.session.on(decide, self.now_ms, &mut self.actions);
                     self.check_sent();
                 }
-                Up::Request { sequence, pdu } => self.open.push((sequence, pdu)),
+                Up::Request { sequence, pdu } => {
+                    let key = key::<S>(sequence, &pdu);
+                    assert!(!self.owed.contains(&key), "what is open does not go up again");
+                    self.owed.push(key);
+                    assert!(self.owed.len() <= self.limits.max_unanswered_inbound);
+                    self.open.push((sequence, pdu));
+                }
                 Up::Opened(_) | Up::OneWay(_) | Up::AnswerNotSent { .. } | Up::Oddity(_) => {}
             }
         }
