@@ -258,8 +258,8 @@ impl Board {
             last_error: line.last_error.clone(),
             since_unix_ms: signed(line.since_ms),
             direction: line.direction.as_str().to_owned(),
-            response_p50_ms: told_ms(line.latency.quantile(0.5, now_ms)),
-            response_p99_ms: told_ms(line.latency.quantile(0.99, now_ms)),
+            response_p50_ms: told_ms(line.latency.quantile(500, now_ms)),
+            response_p99_ms: told_ms(line.latency.quantile(990, now_ms)),
             segments_per_second: line.sent.per_second(now_ms),
         });
         ProtoLink {
@@ -283,7 +283,8 @@ impl Board {
                 .set(count as f64);
         }
         let inbound = lines.values().filter(|line| line.direction == Direction::Receive);
-        metrics::gauge!("hongyan_link_inbound_connections", "link" => self.name()).set(inbound.count() as f64);
+        metrics::gauge!("hongyan_link_inbound_connections", "link" => self.name())
+            .set(inbound.count() as f64);
         for (slot, line) in lines.iter() {
             self.tell_phase(*slot, Some(line.phase));
         }

@@ -54,8 +54,8 @@ impl Latency {
         }
     }
 
-    /// So long took at most this share of the answers, rounded up to a bucket's end; `None` where none came.
-    pub fn quantile(&self, share: f64, now_ms: u64) -> Option<Duration> {
+    /// So long took so many thousandths of the answers at most, rounded up to a bucket's end; `None` where none came.
+    pub fn quantile(&self, per_mille: u64, now_ms: u64) -> Option<Duration> {
         let current = now_ms / SLICE_MS;
         let lately = || {
             self.slices
@@ -72,7 +72,7 @@ impl Latency {
         if all == 0 {
             return None;
         }
-        let wanted = (all as f64 * share).ceil().max(1.0) as u64;
+        let wanted = all.saturating_mul(per_mille).div_ceil(1_000).max(1);
         let mut counted = 0;
         (0..BUCKETS)
             .find(|bucket| {
@@ -126,22 +126,22 @@ mod tests {
     #[test]
     fn the_middle_and_the_slowest_of_the_last_minute_are_told() {
         let mut latency = Latency::default();
-        assert_eq!(latency.quantile(0.5, 1_000), None);
+        assert_eq!(latency.quantile(500, 1_000), None);
         for _ in 0..98 {
             latency.count(Duration::from_millis(50), 1_000);
         }
         for _ in 0..2 {
             latency.count(Duration::from_secs(2), 12_000);
         }
-        let within = |share, now_ms, from_ms, to_ms| {
-            let found = latency.quantile(share, now_ms).unwrap();
+        let within = |per_mille, now_ms, from_ms, to_ms| {
+            let found = latency.quantile(per_mille, now_ms).unwrap();
             let range = Duration::from_millis(from_ms)..=Duration::from_millis(to_ms);
             assert!(range.contains(&found), "{found:?}");
         };
-        within(0.5, 12_000, 50, 63);
-        within(0.99, 12_000, 2_000, 2_500);
+        within(500, 12_000, 50, 63);
+        within(990, 12_000, 2_000, 2_500);
         // A minute on, only the later slice counts; later still, nothing.
-        within(0.5, 65_000, 2_000, 2_500);
-        assert_eq!(latency.quantile(0.5, 80_000), None);
+        within(500, 65_000, 2_000, 2_500);
+        assert_eq!(latency.quantile(500, 80_000), None);
     }
 }
