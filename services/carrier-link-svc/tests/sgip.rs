@@ -133,6 +133,7 @@ async fn a_long_message_leaves_and_its_reports_come_back_on_another_connection()
             "receipt 2 SGIP:UNDELIV/27"
         ]
     );
+    drop(back);
     replica.drain().await;
 }
 
@@ -177,6 +178,7 @@ async fn a_report_finds_its_message_though_the_process_died_before_the_response(
         world.story(id).await,
         ["uncertain 1 resend false", "receipt 1 SGIP:DELIVRD"]
     );
+    drop(back);
     second.drain().await;
 }
 
@@ -208,6 +210,7 @@ async fn what_was_not_answered_leaves_again_under_the_id_that_it_had() {
     let mut back = Back::open(table.listen).await;
     assert_eq!(back.ask(&report(seen[0].sequence, 0, 0)).await, taken());
     assert_eq!(world.story(id).await[3..], ["receipt 1 SGIP:DELIVRD"]);
+    drop(back);
     replica.drain().await;
 }
 
@@ -245,6 +248,7 @@ async fn reports_of_a_dead_process_and_of_its_heir_find_the_same_message() {
         world.story(id).await[2..],
         ["receipt 1 SGIP:DELIVRD", "receipt 1 SGIP:UNDELIV/29"]
     );
+    drop(back);
     second.drain().await;
 }
 
@@ -310,6 +314,7 @@ async fn uplinks_are_stored_once_and_long_ones_put_together_across_connections()
     assert_eq!(texts, ["查余额", text.as_str()]);
     assert_eq!(uplinks[0].phone, "+8613800138000");
     assert_eq!(uplinks[0].access_number, "1069012345");
+    drop((one, other));
     replica.drain().await;
 }
 
@@ -367,6 +372,7 @@ async fn there_are_no_more_connections_than_the_limit() {
     let mut again = Back::open(table.listen).await;
     let text = uplink(0, Coding::Ascii, b"T");
     assert_eq!(again.ask(&text).await, delivered(results::OK));
+    drop((again, all));
     replica.drain().await;
 }
 
@@ -384,6 +390,7 @@ async fn while_redis_is_away_the_gateway_hears_nothing_and_then_the_truth() {
     table.world.server.restart();
     assert_eq!(back.answer_to(asked).await, delivered(results::OK));
     assert_eq!(table.world.uplinks().await.len(), 1);
+    drop(back);
     replica.drain().await;
 }
 
@@ -399,6 +406,7 @@ async fn an_outage_that_lasts_is_answered_with_an_error() {
     let answer = back.ask(&uplink(0, Coding::Ascii, b"T")).await;
     assert_eq!(answer, delivered(results::SYSTEM_FAILURE));
     table.world.server.restart();
+    drop(back);
     replica.drain().await;
 }
 
@@ -450,11 +458,12 @@ async fn a_taken_port_is_told_and_had_as_soon_as_it_is_free() {
     })
     .await;
     drop(taken);
-    let _back = Back::open(table.listen).await;
+    let back = Back::open(table.listen).await;
     eventually("all is well", || async {
         inbound(&replica) == [("READY".to_owned(), String::new())]
     })
     .await;
+    drop(back);
     replica.drain().await;
 }
 
