@@ -17,6 +17,7 @@ use crate::{
     desk::Desk,
     events::Teller,
     pace::{HORIZON_MS, Pace},
+    protocol::Learned,
     settings::Tuning,
     store::{Doubt, Store},
     work::Work,
@@ -67,6 +68,8 @@ pub struct LinkShared {
     pub tuning: Tuning,
     /// What its connections do.
     pub board: Board,
+    /// What its connections have found out about the carrier.
+    pub learned: Arc<Learned>,
     /// Cancelled when even what has to be done is given up.
     pub hard_stop: CancellationToken,
     references: AtomicU16,
@@ -90,6 +93,7 @@ impl LinkShared {
             codes: common.codes.clone(),
             tuning: common.tuning.clone(),
             board: Board::new(link),
+            learned: Arc::new(Learned::of(link)),
             hard_stop: CancellationToken::new(),
             references: AtomicU16::new(rand::rng().random()),
             link: Arc::new(link.clone()),

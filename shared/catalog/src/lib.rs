@@ -27,11 +27,12 @@ mod tenant;
 pub use error::{CatalogError, CatalogErrors, Place};
 pub use keyword::{KeywordRule, Keywords, OptOut, PatternField};
 pub use link::{
-    Alphabet, Bind, CarrierSignature, Cmpp, CmppVersion, ConcatReference, KeepAlive, Link, Numbering,
-    Protocol, ReceiptId, Reconnect, Sgip, SignaturePlace, Smgp, SmgpVersion, Smpp, TextRules, Tls,
+    Alphabet, Bind, CarrierSignature, Cmpp, CmppVersion, ConcatReference, KeepAlive, Link, LongMessages,
+    Numbering, Protocol, ReceiptId, Reconnect, Sgip, SignaturePlace, Smgp, SmgpVersion, Smpp, SubmitCoding,
+    TextRules, Tls,
 };
 pub use live::LiveCatalog;
-pub use load::{CODES_FILE, FILES, MAX_FILE_OCTETS};
+pub use load::{CODES_FILE, FILES, MAX_FILE_OCTETS, parse_codes};
 pub use model::Catalog;
 pub use route::{CarrierSeen, Readiness, Route, RouteLink};
 pub use template::{Template, TemplateError};

@@ -8,7 +8,8 @@ use std::{path::PathBuf, time::Duration};
 use hongyan_domain::{Carrier, LinkName};
 
 pub use protocol::{
-    Alphabet, Bind, Cmpp, CmppVersion, Numbering, Protocol, ReceiptId, Sgip, Smgp, SmgpVersion, Smpp, Tls,
+    Alphabet, Bind, Cmpp, CmppVersion, LongMessages, Numbering, Protocol, ReceiptId, Sgip, Smgp, SmgpVersion,
+    Smpp, SubmitCoding, Tls,
 };
 
 /// How to reach a carrier and how fast.

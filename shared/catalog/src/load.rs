@@ -2,6 +2,7 @@
 
 use std::{fmt::Write as _, fs, path::Path};
 
+use hongyan_domain::status::CodeTable;
 use ring::digest;
 use serde::de::DeserializeOwned;
 
@@ -84,6 +85,30 @@ pub(crate) fn parse(dir: &Path, files: &Files) -> Result<Catalog, CatalogErrors>
     }
     catalog.digest.clone_from(&files.digest);
     Ok(catalog)
+}
+
+/// Reads and checks what a [`CODES_FILE`] holds, by itself: the built-in table with the file's entries in it. A text above
+/// [`MAX_FILE_OCTETS`] is refused.
+///
+/// # Errors
+///
+/// Every mistake, with its line.
+pub fn parse_codes(text: &str) -> Result<CodeTable, CatalogErrors> {
+    let mut errors = Vec::new();
+    if text.len() as u64 > MAX_FILE_OCTETS {
+        let place = Place {
+            file: CODES_FILE,
+            line: 0,
+        };
+        let reason = format!("is larger than {MAX_FILE_OCTETS} octets");
+        return Err(CatalogErrors::new(vec![CatalogError::new(place, reason)]));
+    }
+    let table = shape::<raw::codes::CodesFile>(CODES_FILE, text, &mut errors)
+        .map(|file| check::codes(&file, &mut errors));
+    match table {
+        Some(table) if errors.is_empty() => Ok(table),
+        _ => Err(CatalogErrors::new(errors)),
+    }
 }
 
 fn shape<T: DeserializeOwned>(file: &'static str, text: &str, errors: &mut Vec<CatalogError>) -> Option<T> {

@@ -5,7 +5,7 @@ use std::{fmt::Write as _, fs, path::Path, time::Duration};
 
 use hongyan_catalog::{
     Alphabet, Bind, CarrierSignature, Catalog, Cmpp, CmppVersion, ConcatReference, KeepAlive, Link,
-    Numbering, Protocol, ReceiptId, Reconnect, SignaturePlace, SmgpVersion,
+    LongMessages, Numbering, Protocol, ReceiptId, Reconnect, SignaturePlace, SmgpVersion, SubmitCoding,
 };
 use hongyan_domain::LinkName;
 
@@ -170,9 +170,13 @@ fn smpp_says_how_numbers_and_ids_are_written() {
         ("86", 8)
     );
     assert_eq!((plain.default_alphabet, plain.tls), (Alphabet::Gsm7, None));
+    assert_eq!(
+        (plain.submit_coding, plain.long_messages),
+        (SubmitCoding::Ucs2, LongMessages::Header)
+    );
     let block = "smpp: {system_type: VMA, bind: transmitter+receiver, source: {ton: 5, npi: 0}, \
                  destination: {ton: 2, npi: 1}, destination_prefix: '', ucs2_data_coding: 24, default_alphabet: latin1, \
-                 receipt_id: decimal, tls: {roots_file: roots.pem, server_name: smsc.example, cert_file: c.pem, \
+                 submit_coding: default, long_messages: sar, receipt_id: decimal, tls: {roots_file: roots.pem, server_name: smsc.example, cert_file: c.pem, \
                  key_file: k.pem}}";
     let Protocol::Smpp(smpp) = one(&format!("{SMPP}, connections: 2, {block}")).protocol else {
         panic!("not SMPP");
@@ -189,6 +193,10 @@ fn smpp_says_how_numbers_and_ids_are_written() {
     assert_eq!(
         (smpp.default_alphabet, smpp.receipt_id),
         (Alphabet::Latin1, ReceiptId::Decimal)
+    );
+    assert_eq!(
+        (smpp.submit_coding, smpp.long_messages),
+        (SubmitCoding::Default, LongMessages::Sar)
     );
     let tls = smpp.tls.unwrap();
     assert_eq!(tls.server_name, "smsc.example");
@@ -283,6 +291,8 @@ fn each_mistake_has_its_line_and_reason() {
             smpp("default_alphabet: ebcdic"),
             "default_alphabet \"ebcdic\" must be",
         ),
+        (smpp("submit_coding: gbk"), "submit_coding \"gbk\" must be"),
+        (smpp("long_messages: tlv"), "long_messages \"tlv\" must be"),
         (smpp("receipt_id: octal"), "receipt_id \"octal\" must be"),
         (
             smpp("tls: {roots_file: r, server_name: 'a b'}"),

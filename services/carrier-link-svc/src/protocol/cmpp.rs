@@ -41,7 +41,7 @@ const REPEATED: u32 = 3;
 /// A connection to a gateway.
 pub(super) fn open(
     link: &LinkShared,
-    settings: &Settings,
+    settings: Settings,
     version: Option<u8>,
 ) -> Result<Box<dyn Conversation>, CannotOpen> {
     let declared = match settings.version {

@@ -9,6 +9,7 @@
 mod cmpp;
 mod sgip;
 mod smgp;
+mod smpp;
 mod talk;
 mod times;
 
@@ -18,7 +19,9 @@ use bytes::BytesMut;
 use hongyan_carrier_wire::{
     concat::Part,
     session::{CloseReason, Dialect, SessionLimits, SettingsError, Uncertain},
+    smpp::message_id::MessageIds,
 };
+use hongyan_catalog::Link;
 use hongyan_config::{SecretFile, SecretFileError};
 use hongyan_domain::status;
 
@@ -338,9 +341,24 @@ pub enum CannotOpen {
         /// Without what stands there.
         why: String,
     },
-    /// Nothing here speaks it.
-    #[error("{0} is not spoken")]
-    NotSpoken(&'static str),
+}
+
+/// What the conversations of one link find out about its carrier and share.
+#[derive(Debug, Default)]
+pub struct Learned {
+    /// How an SMPP centre writes message ids.
+    message_ids: MessageIds,
+}
+
+impl Learned {
+    /// Nothing yet.
+    pub fn of(link: &Link) -> Self {
+        let message_ids = match &link.protocol {
+            hongyan_catalog::Protocol::Smpp(settings) => smpp::message_ids(settings),
+            _ => MessageIds::default(),
+        };
+        Self { message_ids }
+    }
 }
 
 /// A conversation for one outgoing connection of a link. `version` is the version octet to ask for where the gateway has
@@ -348,10 +366,10 @@ pub enum CannotOpen {
 pub fn open(link: &LinkShared, slot: u16, version: Option<u8>) -> Result<Box<dyn Conversation>, CannotOpen> {
     use hongyan_catalog::Protocol as Spoken;
     match &link.link.protocol {
-        Spoken::Cmpp(settings) => cmpp::open(link, settings, version),
+        Spoken::Cmpp(settings) => cmpp::open(link, *settings, version),
         Spoken::Sgip(settings) => sgip::open(link, settings, slot),
         Spoken::Smgp(settings) => smgp::open(link, settings, version),
-        other @ Spoken::Smpp(_) => Err(CannotOpen::NotSpoken(other.label())),
+        Spoken::Smpp(settings) => smpp::open(link, settings, slot),
     }
 }
 

@@ -10,6 +10,7 @@ mod values;
 
 use std::path::Path;
 
+use hongyan_domain::status::CodeTable;
 use serde_saphyr::Spanned;
 
 use crate::{Catalog, CatalogError, Place, load::CODES_FILE, raw};
@@ -46,6 +47,17 @@ impl Notes<'_> {
             ));
         }
     }
+}
+
+/// The table that `codes.yaml` makes.
+pub(crate) fn codes(file: &raw::codes::CodesFile, errors: &mut Vec<CatalogError>) -> CodeTable {
+    codes::check(
+        file,
+        &mut Notes {
+            file: CODES_FILE,
+            errors,
+        },
+    )
 }
 
 /// A file whose shape was wrong is `None`; what refers to it is then not checked, for it would only repeat the mistake.
@@ -90,14 +102,6 @@ pub(crate) fn catalog(
             },
         );
     }
-    catalog.codes = codes.map(|file| {
-        codes::check(
-            file,
-            &mut Notes {
-                file: CODES_FILE,
-                errors,
-            },
-        )
-    });
+    catalog.codes = codes.map(|file| self::codes(file, errors));
     catalog
 }

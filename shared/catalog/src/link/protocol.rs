@@ -105,6 +105,10 @@ pub struct Smpp {
     pub ucs2_data_coding: u8,
     /// What `data_coding` 0 means in what arrives.
     pub default_alphabet: Alphabet,
+    /// In what a text is written.
+    pub submit_coding: SubmitCoding,
+    /// How the parts of a long message say that they are parts.
+    pub long_messages: LongMessages,
     /// How receipts write the id that the submit's response gave.
     pub receipt_id: ReceiptId,
     /// TLS to the carrier; `None` for plain TCP.
@@ -140,6 +144,26 @@ pub enum Alphabet {
     Ascii,
     /// Latin-1.
     Latin1,
+}
+
+/// In what an SMPP link writes texts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SubmitCoding {
+    /// Always UCS-2.
+    Ucs2,
+    /// The centre's default alphabet where it has every character of a text, else UCS-2. Where a text is cut does not
+    /// depend on it: what is counted and billed is UCS-2 either way.
+    Default,
+}
+
+/// How an SMPP link numbers the parts of a long message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LongMessages {
+    /// By a user data header in front of the text, which phones read.
+    Header,
+    /// By the parameters `sar_msg_ref_num`, `sar_total_segments`, `sar_segment_seqnum`, of which the centre makes a
+    /// header.
+    Sar,
 }
 
 /// How receipts write a message's id.

@@ -104,6 +104,8 @@ pub(crate) struct Smpp {
     pub(crate) destination_prefix: Option<Spanned<String>>,
     pub(crate) ucs2_data_coding: Option<Spanned<u64>>,
     pub(crate) default_alphabet: Option<Spanned<String>>,
+    pub(crate) submit_coding: Option<Spanned<String>>,
+    pub(crate) long_messages: Option<Spanned<String>>,
     pub(crate) receipt_id: Option<Spanned<String>>,
     pub(crate) tls: Option<Tls>,
 }

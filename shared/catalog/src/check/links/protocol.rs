@@ -6,8 +6,8 @@ use serde_saphyr::Spanned;
 
 use super::{HOUR_MS, Notes, file, values};
 use crate::{
-    Alphabet, Bind, Cmpp, CmppVersion, Numbering, Protocol, ReceiptId, Sgip, Smgp, SmgpVersion, Smpp, Tls,
-    raw,
+    Alphabet, Bind, Cmpp, CmppVersion, LongMessages, Numbering, Protocol, ReceiptId, Sgip, Smgp, SmgpVersion,
+    Smpp, SubmitCoding, Tls, raw,
 };
 
 /// The protocol with its block. A block of another protocol is a mistake: somebody believes that it counts.
@@ -235,6 +235,20 @@ fn smpp(dir: &Path, raw: &raw::links::Smpp, connections: u64, notes: &mut Notes<
             ];
             one_of(given, "default_alphabet", &words, notes)
         });
+    let coding = raw
+        .submit_coding
+        .as_ref()
+        .map_or(Some(SubmitCoding::Ucs2), |given| {
+            let words = [("ucs2", SubmitCoding::Ucs2), ("default", SubmitCoding::Default)];
+            one_of(given, "submit_coding", &words, notes)
+        });
+    let long = raw
+        .long_messages
+        .as_ref()
+        .map_or(Some(LongMessages::Header), |given| {
+            let words = [("header", LongMessages::Header), ("sar", LongMessages::Sar)];
+            one_of(given, "long_messages", &words, notes)
+        });
     let receipt_id = raw.receipt_id.as_ref().map_or(Some(ReceiptId::Auto), |given| {
         let words = [
             ("auto", ReceiptId::Auto),
@@ -257,6 +271,8 @@ fn smpp(dir: &Path, raw: &raw::links::Smpp, connections: u64, notes: &mut Notes<
         destination_prefix: prefix?.to_owned(),
         ucs2_data_coding: ucs2 as u8,
         default_alphabet: alphabet?,
+        submit_coding: coding?,
+        long_messages: long?,
         receipt_id: receipt_id?,
         tls,
     })
