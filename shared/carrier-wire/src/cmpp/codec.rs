@@ -6,5 +6,4 @@ mod error;
 
 pub use decode::decode;
 pub use encode::{encode, encoded_len};
-pub(super) use encode::{encode_deliver, encode_submit};
 pub use error::{DecodeError, EncodeError};

@@ -5,7 +5,7 @@
 //! its own length, whatever the session's version.
 //!
 //! The layout is settled once a session by the login ([`Version`]); [`codec::decode`] and [`codec::encode`]
-//! take it as an argument. [`session`] holds both ends of the conversation.
+//! take it as an argument. [`Client`] and [`Server`] are the two ends of a [`crate::session::Session`].
 
 pub mod auth;
 pub mod codec;
@@ -15,7 +15,6 @@ pub mod msg_id;
 pub mod pdu;
 mod recipients;
 pub mod report;
-pub mod session;
 mod version;
 
 pub use codec::{DecodeError, EncodeError, decode, encode};

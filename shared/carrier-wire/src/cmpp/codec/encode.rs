@@ -141,7 +141,7 @@ fn write(version: Version, sequence: u32, pdu: &Pdu, out: &mut BytesMut) -> Resu
 /// # Errors
 ///
 /// As [`encode`].
-pub(in crate::cmpp) fn encode_submit(
+fn encode_submit(
     version: Version,
     sequence: u32,
     submit: &Submit,
@@ -199,7 +199,7 @@ pub(in crate::cmpp) fn encode_submit(
 /// # Errors
 ///
 /// As [`encode`].
-pub(in crate::cmpp) fn encode_deliver(
+fn encode_deliver(
     version: Version,
     sequence: u32,
     deliver: &Deliver,
