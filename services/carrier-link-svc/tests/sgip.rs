@@ -7,6 +7,7 @@ use std::{net::SocketAddr, time::Duration};
 
 use hongyan_carrier_wire::{
     concat::{Reference, split},
+    field::FixedStr,
     sgip::{
         LoginType, Pdu,
         pdu::{Resp, UserRpt},
@@ -51,7 +52,7 @@ impl Table {
             peer_account: PEER.to_owned(),
             peer_secret_file: declared.secret_file.clone(),
             idle_close: Duration::from_secs(50),
-            peer_idle_close: Duration::from_secs(60),
+            peer_idle_close: Duration::from_mins(1),
         };
         let link = Link {
             carrier: Carrier::ChinaUnicom,
@@ -80,12 +81,16 @@ impl Table {
     }
 }
 
-fn taken() -> Option<Pdu> {
-    Some(Pdu::ReportResp(Resp::new(results::OK)))
-}
+/// The answer to a report.
+const TAKEN: Option<Pdu> = Some(Pdu::ReportResp(Resp::Full {
+    result: results::OK,
+    reserve: FixedStr::from_wire([0; 8]),
+}));
 
-fn delivered(result: u8) -> Option<Pdu> {
-    Some(Pdu::DeliverResp(Resp::new(result)))
+/// The answer to a text.
+const fn delivered(result: u8) -> Pdu {
+    let reserve = FixedStr::from_wire([0; 8]);
+    Pdu::DeliverResp(Resp::Full { result, reserve })
 }
 
 /// The states of the connections that the gateway made.
@@ -123,7 +128,7 @@ async fn a_long_message_leaves_and_its_reports_come_back_on_another_connection()
 
     let mut back = Back::open(table.listen).await;
     for (at, state, error) in [(0, 1, 0), (0, 0, 0), (0, 0, 0), (1, 2, 27)] {
-        assert_eq!(back.ask(&report(seen[at].sequence, state, error)).await, taken());
+        assert_eq!(back.ask(&report(seen[at].sequence, state, error)).await, TAKEN);
     }
     assert_eq!(
         world.story(id).await[2..],
@@ -147,7 +152,7 @@ async fn a_report_that_overtakes_the_response_is_told_and_neither_is_told_twice(
     let mut back = Back::open(table.listen).await;
     let about = table.gateway.seen()[0].sequence;
     for _ in 0..2 {
-        assert_eq!(back.ask(&report(about, 0, 0)).await, taken());
+        assert_eq!(back.ask(&report(about, 0, 0)).await, TAKEN);
     }
     assert_eq!(world.story(id).await, ["receipt 1 SGIP:DELIVRD"]);
     assert!(world.keys("*parked*").await.is_empty(), "its message was known");
@@ -173,7 +178,7 @@ async fn a_report_finds_its_message_though_the_process_died_before_the_response(
     .await;
     let mut back = Back::open(table.listen).await;
     let about = table.gateway.seen()[0].sequence;
-    assert_eq!(back.ask(&report(about, 0, 0)).await, taken());
+    assert_eq!(back.ask(&report(about, 0, 0)).await, TAKEN);
     assert_eq!(
         world.story(id).await,
         ["uncertain 1 resend false", "receipt 1 SGIP:DELIVRD"]
@@ -208,7 +213,7 @@ async fn what_was_not_answered_leaves_again_under_the_id_that_it_had() {
     assert_eq!(seen.len(), 3);
     assert!(seen.iter().all(|one| one.sequence == seen[0].sequence));
     let mut back = Back::open(table.listen).await;
-    assert_eq!(back.ask(&report(seen[0].sequence, 0, 0)).await, taken());
+    assert_eq!(back.ask(&report(seen[0].sequence, 0, 0)).await, TAKEN);
     assert_eq!(world.story(id).await[3..], ["receipt 1 SGIP:DELIVRD"]);
     drop(back);
     replica.drain().await;
@@ -242,8 +247,8 @@ async fn reports_of_a_dead_process_and_of_its_heir_find_the_same_message() {
     let seen = table.gateway.seen();
     assert_ne!(seen[0].sequence, seen[1].sequence);
     let mut back = Back::open(table.listen).await;
-    assert_eq!(back.ask(&report(seen[0].sequence, 0, 0)).await, taken());
-    assert_eq!(back.ask(&report(seen[1].sequence, 2, 29)).await, taken());
+    assert_eq!(back.ask(&report(seen[0].sequence, 0, 0)).await, TAKEN);
+    assert_eq!(back.ask(&report(seen[1].sequence, 2, 29)).await, TAKEN);
     assert_eq!(
         world.story(id).await[2..],
         ["receipt 1 SGIP:DELIVRD", "receipt 1 SGIP:UNDELIV/29"]
@@ -297,7 +302,7 @@ async fn uplinks_are_stored_once_and_long_ones_put_together_across_connections()
     let short = uplink(0, Coding::Gbk, &Coding::Gbk.encode("查余额").unwrap());
     for _ in 0..2 {
         one.say(sequence(77), &short).await;
-        assert_eq!(one.answer_to(sequence(77)).await, delivered(results::OK));
+        assert_eq!(one.answer_to(sequence(77)).await, Some(delivered(results::OK)));
     }
     let text = "长短信".repeat(40);
     let parts = split(&text, Coding::Ucs2, Reference::Bits8(7), 6).unwrap();
@@ -307,7 +312,7 @@ async fn uplinks_are_stored_once_and_long_ones_put_together_across_connections()
         assert!(matches!(back.hear().await, Some((_, Pdu::UserRptResp(_)))));
         let part = uplink(0x40, Coding::Ucs2, part.content.as_slice());
         // Another sequence than the other connection's.
-        assert_eq!(back.ask(&part).await, delivered(results::OK));
+        assert_eq!(back.ask(&part).await, Some(delivered(results::OK)));
     }
     let uplinks = world.uplinks().await;
     let texts: Vec<_> = uplinks.iter().map(|uplink| uplink.text.as_str()).collect();
@@ -337,7 +342,7 @@ async fn only_the_gateway_may_log_in_and_operators_see_it() {
     // Who has not logged in is not listened to.
     let mut back = Back::connect(table.listen).await;
     let text = uplink(0, Coding::Ascii, b"T");
-    assert_eq!(back.ask(&text).await, delivered(results::ILLEGAL_LOGIN));
+    assert_eq!(back.ask(&text).await, Some(delivered(results::ILLEGAL_LOGIN)));
     drop(back);
     assert!(table.world.uplinks().await.is_empty());
 
@@ -371,7 +376,7 @@ async fn there_are_no_more_connections_than_the_limit() {
     eventually("a place is free", || async { inbound(&replica).len() == 31 }).await;
     let mut again = Back::open(table.listen).await;
     let text = uplink(0, Coding::Ascii, b"T");
-    assert_eq!(again.ask(&text).await, delivered(results::OK));
+    assert_eq!(again.ask(&text).await, Some(delivered(results::OK)));
     drop((again, all));
     replica.drain().await;
 }
@@ -388,7 +393,7 @@ async fn while_redis_is_away_the_gateway_hears_nothing_and_then_the_truth() {
     let early = tokio::time::timeout(Duration::from_millis(300), back.hear()).await;
     assert!(early.is_err(), "no answer before it is stored");
     table.world.server.restart();
-    assert_eq!(back.answer_to(asked).await, delivered(results::OK));
+    assert_eq!(back.answer_to(asked).await, Some(delivered(results::OK)));
     assert_eq!(table.world.uplinks().await.len(), 1);
     drop(back);
     replica.drain().await;
@@ -404,7 +409,7 @@ async fn an_outage_that_lasts_is_answered_with_an_error() {
     let mut back = Back::open(table.listen).await;
     table.world.server.kill();
     let answer = back.ask(&uplink(0, Coding::Ascii, b"T")).await;
-    assert_eq!(answer, delivered(results::SYSTEM_FAILURE));
+    assert_eq!(answer, Some(delivered(results::SYSTEM_FAILURE)));
     table.world.server.restart();
     drop(back);
     replica.drain().await;
