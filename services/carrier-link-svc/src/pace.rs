@@ -3,7 +3,7 @@
 use std::{
     sync::{
         Mutex, PoisonError,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicU64, AtomicUsize, Ordering},
     },
     time::Duration,
 };
@@ -29,6 +29,8 @@ pub struct Pace {
     segments_per_second: u32,
     pacer: Mutex<Pacer>,
     slowdown: Mutex<Slowdown>,
+    /// Segments that have left without a slot: the next slots pay for them.
+    owed: AtomicU64,
     /// Segments that wait on this process's connections.
     waiting: AtomicUsize,
     /// A connection has work and no slot is in hand.
@@ -43,6 +45,7 @@ impl Pace {
             segments_per_second,
             pacer: Mutex::default(),
             slowdown: Mutex::default(),
+            owed: AtomicU64::new(0),
             waiting: AtomicUsize::new(0),
             wanted: Notify::new(),
         }
@@ -55,10 +58,28 @@ impl Pace {
         self.waiting.fetch_sub(before, Ordering::Relaxed);
     }
 
+    /// So many segments have left without asking, because no answer to their first copies came. What leaves next waits for
+    /// them: over more than a moment the pace holds. At most a second's worth is owed.
+    pub fn owe(&self, segments: u64) {
+        if segments > 0 {
+            let _ = self
+                .owed
+                .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |owed| {
+                    Some(
+                        owed.saturating_add(segments)
+                            .min(u64::from(self.segments_per_second)),
+                    )
+                });
+        }
+    }
+
     /// May one segment leave now?
     pub fn take(&self) -> bool {
         let now_us = clock::unix_us();
         let mut pacer = lock(&self.pacer);
+        while self.owed.load(Ordering::Relaxed) > 0 && pacer.take(1, now_us) == 1 {
+            self.owed.fetch_sub(1, Ordering::Relaxed);
+        }
         let taken = pacer.take(1, now_us) == 1;
         if !taken && pacer.slots(now_us) == 0 {
             // What was in hand has become too old while nothing could be sent.
@@ -109,7 +130,14 @@ impl Pace {
     /// Gives how long to wait before the next look; `None` until something is wanted.
     async fn lease_once(&self, desk: &Desk, backoff: &mut Backoff) -> Option<Duration> {
         let in_hand = lock(&self.pacer).slots(clock::unix_us()) as usize;
-        let demand = self.waiting.load(Ordering::Relaxed) + desk.count();
+        let owed = usize::try_from(self.owed.load(Ordering::Relaxed)).unwrap_or(usize::MAX);
+        let waiting = self.waiting.load(Ordering::Relaxed) + desk.count();
+        // What is owed alone leases nothing: it is paid when there is something to send.
+        let demand = if waiting > 0 {
+            waiting.saturating_add(owed)
+        } else {
+            0
+        };
         let short = demand.saturating_sub(in_hand);
         if short == 0 {
             return None;

@@ -179,6 +179,7 @@ impl Line {
 
     /// Sends what may leave, and takes more off the desk as far as there is a prospect of sending it.
     pub fn fill(&mut self, talk: &mut dyn Conversation, now_ms: u64) {
+        self.link.pace.owe(talk.repeated());
         let may_send = talk.is_open() && talk.direction() != Direction::Receive;
         // Nothing more goes to a carrier that seems to be deaf, until it is heard or the connection is made anew.
         if may_send && self.pause.until_ms(now_ms).is_none() && self.silent_since.is_none() {

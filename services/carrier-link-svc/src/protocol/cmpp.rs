@@ -69,7 +69,7 @@ pub(super) fn open(
 
 /// The glue of CMPP.
 pub(super) struct Cmpp {
-    link: Arc<Link>,
+    pub(super) link: Arc<Link>,
 }
 
 impl Protocol for Cmpp {

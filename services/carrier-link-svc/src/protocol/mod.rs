@@ -70,6 +70,9 @@ pub trait Conversation: Send {
     /// How many are without an answer.
     fn in_flight(&self) -> usize;
 
+    /// How many segments have left again by themselves since this was last asked: they use up pace as well.
+    fn repeated(&mut self) -> u64;
+
     /// Which way messages go.
     fn direction(&self) -> Direction;
 

@@ -1,5 +1,8 @@
 //! One conversation of any protocol, over the wire's session machine.
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::{HashMap, VecDeque};
 
 use bytes::BytesMut;
@@ -29,6 +32,8 @@ pub struct Talk<P: Protocol> {
     asked: HashMap<u64, (Sequence<P>, P::Asked)>,
     next_key: u64,
     news: VecDeque<News>,
+    /// Of the session's repetitions, those that were asked about.
+    repeats_told: u64,
 }
 
 impl<P: Protocol> Talk<P> {
@@ -51,6 +56,7 @@ impl<P: Protocol> Talk<P> {
             asked: HashMap::new(),
             next_key: 0,
             news: VecDeque::new(),
+            repeats_told: 0,
         })
     }
 
@@ -249,6 +255,11 @@ impl<P: Protocol> Conversation for Talk<P> {
 
     fn in_flight(&self) -> usize {
         self.session.in_flight()
+    }
+
+    fn repeated(&mut self) -> u64 {
+        let all = self.session.sent_again();
+        all.saturating_sub(std::mem::replace(&mut self.repeats_told, all))
     }
 
     fn direction(&self) -> Direction {

@@ -87,6 +87,11 @@ impl<D: Dialect> Session<D> {
         self.window.in_flight()
     }
 
+    /// How many requests were sent again because no answer came, since the begin: for whoever counts what leaves.
+    pub const fn sent_again(&self) -> u64 {
+        self.window.sent_again()
+    }
+
     /// True between the login and the begin of the end.
     pub const fn is_open(&self) -> bool {
         matches!(self.state, State::Open)

@@ -17,6 +17,8 @@ pub(super) struct Window<S> {
     late: VecDeque<Pending<S>>,
     /// Answered after a repetition: the answers to the other copies mean nothing new.
     echoes: VecDeque<Echo<S>>,
+    /// How many requests have been sent again.
+    sent_again: u64,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -74,7 +76,12 @@ impl<S: Copy + Eq> Window<S> {
             open: VecDeque::with_capacity(size),
             late: VecDeque::new(),
             echoes: VecDeque::new(),
+            sent_again: 0,
         }
+    }
+
+    pub(super) const fn sent_again(&self) -> u64 {
+        self.sent_again
     }
 
     pub(super) fn free(&self) -> usize {
@@ -155,6 +162,7 @@ impl<S: Copy + Eq> Window<S> {
             again.left = again.left.saturating_sub(1);
             let octets = again.octets.clone();
             oldest.sent = oldest.sent.saturating_add(1);
+            self.sent_again = self.sent_again.saturating_add(1);
             // One timeout for all, so the order of deadlines is kept by going to the back.
             oldest.deadline_ms = now_ms.saturating_add(self.timeout_ms);
             self.open.push_back(oldest);
@@ -282,6 +290,7 @@ mod tests {
 
         push(&mut window, 3, again(), 300);
         assert_eq!(window.expire(400), Some(Expired::SendAgain(octets.clone())));
+        assert_eq!(window.sent_again(), 3);
         assert_eq!(window.answer(3, ANY), Answered::InTime { token: 30 });
         assert_eq!(
             window.answer(3, ANY),
