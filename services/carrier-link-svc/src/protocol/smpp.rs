@@ -5,7 +5,7 @@ mod submit;
 #[cfg(test)]
 mod tests;
 
-use std::sync::Arc;
+use std::{fmt::Write as _, sync::Arc};
 
 use hongyan_carrier_wire::{
     login::Secret,
@@ -100,7 +100,7 @@ fn storable(id: &str) -> String {
         if octet.is_ascii_graphic() && !matches!(octet, b':' | b'|' | b'%') {
             written.push(char::from(octet));
         } else {
-            written.push_str(&format!("%{octet:02x}"));
+            let _ = write!(written, "%{octet:02x}");
         }
     }
     let beyond = written.len().saturating_sub(MAX_ID_LEN);
