@@ -1,5 +1,9 @@
 //! GBK and GB18030, by the tables of the WHATWG Encoding Standard. One decoder reads both: GB18030 is GBK with
 //! sequences of four octets besides.
+//!
+//! The tables write some characters of Unicode's private area, by which texts of before GB18030-2005 said what has had a
+//! place of its own since, as that place, from where another character is read. These are not written here: what was
+//! written is read back the same, in every coding.
 
 use encoding_rs::{EncoderResult, Encoding, GB18030, GBK};
 
@@ -34,10 +38,20 @@ fn encode(encoding: &'static Encoding, character: char) -> Option<Units> {
         true,
     );
     match result {
+        EncoderResult::InputEmpty if is_private(character) && !reads_as(&octets, written, character) => None,
         EncoderResult::InputEmpty => Some(Units {
             octets: *octets.first_chunk()?,
             len: u8::try_from(written).ok().filter(|written| *written <= 4)?,
         }),
         EncoderResult::OutputFull | EncoderResult::Unmappable(_) => None,
     }
+}
+
+const fn is_private(character: char) -> bool {
+    matches!(character, '\u{e000}'..='\u{f8ff}')
+}
+
+fn reads_as(octets: &[u8], written: usize, character: char) -> bool {
+    let (text, lossy) = decode(octets.get(..written).unwrap_or_default());
+    !lossy && text.chars().eq([character])
 }

@@ -63,6 +63,9 @@ fn what_a_coding_lacks_is_named_by_its_place() {
         (Coding::Latin1, "é€", 2),
         (Coding::Gbk, "码👍", 3),
         (Coding::Gb18030, "码\u{e5e5}", 3),
+        // Would be read back as U+4723.
+        (Coding::Gb18030, "码\u{e843}", 3),
+        (Coding::Gbk, "码\u{e843}", 3),
         (Coding::Other(4), "a", 0),
     ] {
         let error = coding.encode(plain).unwrap_err();
@@ -179,6 +182,23 @@ proptest! {
         for coding in [Coding::Ascii, Coding::Gsm7, Coding::Latin1, Coding::Ucs2, Coding::Gbk, Coding::Gb18030] {
             let written = coding.encode(&character.to_string()).ok().map(|octets| octets.len());
             prop_assert_eq!(coding.width(character), written, "{:?}", coding);
+        }
+    }
+}
+
+#[test]
+fn every_character_of_the_basic_plane_is_read_back_or_refused() {
+    for coding in TEXT_CODINGS {
+        for character in '\0'..='\u{ffff}' {
+            let Ok(octets) = coding.encode(&character.to_string()) else {
+                continue;
+            };
+            assert_eq!(
+                text(coding, &octets),
+                (character.to_string(), false),
+                "{coding:?} U+{:04X}",
+                u32::from(character)
+            );
         }
     }
 }
