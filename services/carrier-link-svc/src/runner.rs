@@ -171,7 +171,8 @@ async fn give_back_idle(link: Arc<LinkShared>, end: CancellationToken) {
     }
 }
 
-async fn give_back(link: &LinkShared) {
+/// Gives what lies on the desk back to the queues, for other processes.
+pub(crate) async fn give_back(link: &LinkShared) {
     let left = link.desk.clear();
     if left.is_empty() {
         return;

@@ -12,7 +12,7 @@ use crate::{
     connection::{self, Ended, Why},
     line::Line,
     link::LinkShared,
-    runner::Failed,
+    runner::{self, Failed},
 };
 
 const LONGEST_TURN: Duration = Duration::from_secs(3);
@@ -47,6 +47,10 @@ pub async fn run(link: Arc<LinkShared>, slot: u16, shutdown: CancellationToken) 
             }
             Ok(None) => {
                 link.board.leave(slot);
+                // What was taken for a connection that was idle here is for whoever has it now.
+                if link.board.down_for().is_some() {
+                    runner::give_back(&link).await;
+                }
                 Next::Wait(look_again(&link))
             }
             Err(error) => {
