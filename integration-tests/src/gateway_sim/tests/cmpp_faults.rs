@@ -9,7 +9,8 @@ use super::cmpp::{connect, delivers, keep_alive, keep_alives_answered, log_in};
 use super::gateway;
 use super::speakers::{Speaker as _, cmpp_message as message, cmpp_settings as settings};
 use crate::gateway_sim::{
-    Answer, Code, Cut, Effects, Faults, GatewaySim, ReceiptChange, ReceiptForm, ReceiptTime, Rule,
+    Answer, Code, ConnectionEffects, ConnectionRule, Cut, Damage, Effects, Faults, GatewaySim, ReceiptChange,
+    ReceiptForm, ReceiptTime, Rule, Uplink,
 };
 
 const LOST: Sent = Sent::Uncertain(Uncertain::ConnectionLost);
@@ -274,6 +275,79 @@ async fn logins_may_be_refused_with_any_status() {
         client.turn_until_closed().await,
         CloseReason::LoginRefused { status: 7 }
     );
+}
+
+#[tokio::test]
+async fn a_gateway_that_proves_nothing_is_left() {
+    for version in [Version::V2, Version::V3] {
+        let gateway = gateway().await;
+        gateway
+            .set_faults(Faults {
+                connections: vec![ConnectionRule {
+                    next: Some(1),
+                    then: ConnectionEffects {
+                        wrong_authenticator: Some(true),
+                        ..ConnectionEffects::default()
+                    },
+                    ..ConnectionRule::default()
+                }],
+                ..Faults::default()
+            })
+            .unwrap();
+        let mut client = connect(&gateway, settings(version)).await;
+        assert_eq!(
+            client.turn_until_closed().await,
+            CloseReason::WrongAuthenticator,
+            "{version:?}"
+        );
+        log_in(&gateway, version).await;
+    }
+}
+
+#[tokio::test]
+async fn uplinks_of_a_wrong_length_are_refused_and_the_session_lives() {
+    for version in [Version::V2, Version::V3] {
+        for damage in [Damage::ContentLengthMore, Damage::ContentLengthLess] {
+            let gateway = gateway().await;
+            let mut client = log_in(&gateway, version).await;
+            let uplink = Uplink {
+                from: "13800138000".to_owned(),
+                to: "10690001".to_owned(),
+                text: "hi".to_owned(),
+                damage: vec![damage],
+                ..Uplink::default()
+            };
+            gateway.uplink(&uplink).unwrap();
+            client
+                .turn_until(|client| client.told.iter().any(|up| matches!(up, Up::Oddity(_))))
+                .await;
+            assert_eq!(client.delivers().len(), 0);
+            gateway
+                .wait_for(PATIENCE, |stats| stats.uplinks.refused == 1)
+                .await
+                .unwrap();
+            assert!(matches!(
+                client.send("13800138000", "x").await,
+                Sent::Accepted { .. }
+            ));
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_header_may_be_told_by_the_whole_gsm_octet() {
+    let gateway = gateway().await;
+    let mut client = logged_in(&gateway).await;
+    let uplink = Uplink {
+        from: "13800138000".to_owned(),
+        to: "10690001".to_owned(),
+        text: "查".repeat(80),
+        damage: vec![Damage::Udhi64],
+        ..Uplink::default()
+    };
+    gateway.uplink(&uplink).unwrap();
+    client.turn_until(|client| client.delivers().len() == 2).await;
+    assert!(delivers(&client).iter().all(|deliver| deliver.tp_udhi == 0x40));
 }
 
 #[tokio::test]
