@@ -1,9 +1,10 @@
 //! The mesh's catalog: the example one, with the addresses of this mesh's simulators.
 
-use std::{fs, path::Path};
+use std::{fs, net::SocketAddr, path::Path};
 
 use anyhow::{Context as _, Result, ensure};
 
+use super::spoken::Spoken;
 use crate::harness::ca::write_whole;
 
 const TENANTS: &str = include_str!("../../../../shared/catalog/examples/tenants.yaml");
@@ -28,24 +29,24 @@ pub struct ExampleLink {
     example_port: &'static str,
 }
 
-/// The links of the example catalog. The secrets are the harness's own inventions.
+/// The links of the example catalog. The secrets are the harness's own inventions, short enough for every protocol.
 pub const LINKS_OF_THE_EXAMPLE: [ExampleLink; 3] = [
     ExampleLink {
         name: "cmcc-a",
         sp_id: "901234",
-        secret: "wild-goose-1",
+        secret: "goose-1",
         example_port: CMCC_PORT,
     },
     ExampleLink {
         name: "unicom-a",
         sp_id: "902345",
-        secret: "wild-goose-2",
+        secret: "goose-2",
         example_port: UNICOM_PORT,
     },
     ExampleLink {
         name: "telecom-a",
         sp_id: "903456",
-        secret: "wild-goose-3",
+        secret: "goose-3",
         example_port: TELECOM_PORT,
     },
 ];
@@ -75,6 +76,39 @@ impl CatalogFiles {
         })
     }
 
+    /// Lets a link speak this; `listener` is where it awaits the gateway's connections, in a protocol that has them.
+    pub fn speak(&mut self, link: &str, spoken: Spoken, listener: SocketAddr) -> Result<()> {
+        for (field, value) in spoken.fields(listener) {
+            self.set_link(link, field, &value)?;
+        }
+        Ok(())
+    }
+
+    /// Sets one field of one link, in the place of what stood there; `value` in one line of YAML.
+    pub fn set_link(&mut self, link: &str, field: &str, value: &str) -> Result<()> {
+        let begin = format!("  - name: {link}");
+        let mut lines: Vec<String> = self.links.lines().map(str::to_owned).collect();
+        let is_of_the_link = |line: &String| *line == begin || line.starts_with(&format!("{begin} "));
+        let at = lines
+            .iter()
+            .position(is_of_the_link)
+            .with_context(|| format!("the example catalog has no link {link}"))?;
+        let block = at + 1;
+        let end = lines
+            .iter()
+            .skip(block)
+            .position(|line| line.starts_with("  - "))
+            .map_or(lines.len(), |next| block + next);
+        let key = format!("    {field}:");
+        let set = format!("{key} {value}");
+        match lines[block..end].iter().position(|line| line.starts_with(&key)) {
+            Some(place) => lines[block + place] = set,
+            None => lines.insert(block, set),
+        }
+        self.links = lines.join("\n") + "\n";
+        Ok(())
+    }
+
     /// Writes them, each appearing whole, and the links' secrets.
     pub fn write(&self, catalog: &Path, secrets: &Path) -> Result<()> {
         fs::create_dir_all(secrets)?;
@@ -99,7 +133,7 @@ pub fn replaced_once(text: &str, what: &str, with: &str) -> Result<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::{CatalogFiles, LINKS_OF_THE_EXAMPLE};
+    use super::{CatalogFiles, LINKS_OF_THE_EXAMPLE, Spoken};
 
     #[test]
     fn the_example_takes_this_meshs_addresses() {
@@ -111,6 +145,39 @@ mod tests {
         for link in LINKS_OF_THE_EXAMPLE {
             assert!(files.links.contains(&format!("- name: {}", link.name)));
             assert!(files.links.contains(&format!("account: \"{}\"", link.sp_id)));
+        }
+    }
+    #[test]
+    fn a_link_takes_fields_of_its_own_and_leaves_the_others_alone() {
+        let example = CatalogFiles::example([11, 12, 13], 14).unwrap();
+        let mut files = example.clone();
+        files.set_link("unicom-a", "window", "32").unwrap();
+        files.set_link("unicom-a", "window", "8").unwrap();
+        assert_eq!(files.links.matches("\n    window: 8\n").count(), 1);
+        assert!(!files.links.contains("window: 32"));
+        assert!(files.links.contains("\n    window: 16 "), "that of cmcc-a");
+        assert!(files.set_link("nobody", "window", "8").is_err());
+
+        let listener = "127.0.0.1:8811".parse().unwrap();
+        let mut files = example;
+        for (link, spoken) in LINKS_OF_THE_EXAMPLE
+            .iter()
+            .zip([Spoken::Smpp, Spoken::Sgip, Spoken::Smgp1])
+        {
+            files.speak(link.name, spoken, listener).unwrap();
+        }
+        for line in [
+            "    protocol: smpp",
+            "    service_id: \"\"",
+            "    protocol: sgip",
+            "    protocol: smgp",
+            "    version: \"1.3\"",
+        ] {
+            assert_eq!(
+                files.links.lines().filter(|one| *one == line).count(),
+                1,
+                "{line}"
+            );
         }
     }
 }

@@ -11,7 +11,7 @@ use super::Control;
 /// Messages asked for at once.
 const PAGE: usize = 1_000;
 
-/// One submit that the gateway took.
+/// One submit that the gateway had, refused ones included.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct TakenSegment {
     /// In the order of taking, from 1.
@@ -26,6 +26,8 @@ pub struct TakenSegment {
     pub received_at_unix_ms: u64,
     /// The segment's text, where the gateway keeps texts.
     pub text: Option<String>,
+    /// The result that it was answered with; 0 is taken.
+    pub result: u32,
 }
 
 /// A part of a long text.

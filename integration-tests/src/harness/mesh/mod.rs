@@ -10,6 +10,7 @@ mod options;
 pub mod people;
 mod service;
 mod settings;
+mod spoken;
 mod start;
 mod world;
 
@@ -39,6 +40,7 @@ pub use layout::Layout;
 pub use options::{CatalogChange, Home, MeshOptions};
 pub use service::{Ready, ServiceProcess};
 pub use settings::Settings;
+pub use spoken::Spoken;
 
 /// The mesh's own programs, in the order of their start. Replicas of a link end with `-1`, `-2` …
 pub const SERVICES: [&str; 5] = [

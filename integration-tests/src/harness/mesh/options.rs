@@ -8,7 +8,7 @@ use std::{
 use anyhow::{Context as _, Result};
 use tempfile::TempDir;
 
-use super::{catalog::CatalogFiles, settings::Settings};
+use super::{catalog::CatalogFiles, settings::Settings, spoken::Spoken};
 
 /// Where the mesh lives on disk.
 #[derive(Debug)]
@@ -66,6 +66,8 @@ pub struct MeshOptions {
     pub args: BTreeMap<String, Vec<String>>,
     /// Settings beyond the usual, by program.
     pub settings: BTreeMap<String, Settings>,
+    /// What links of the example catalog speak, by link; the others speak what the example says.
+    pub spoken: BTreeMap<String, Spoken>,
     /// Changes to the example catalog.
     pub catalog: Option<CatalogChange>,
 }
@@ -88,6 +90,7 @@ impl MeshOptions {
             leave_out: BTreeSet::new(),
             args: BTreeMap::new(),
             settings: BTreeMap::new(),
+            spoken: BTreeMap::new(),
             catalog: None,
         })
     }

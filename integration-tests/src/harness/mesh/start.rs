@@ -17,6 +17,7 @@ use super::{
     options::MeshOptions,
     service::{Ready, ServiceProcess},
     settings::Settings,
+    spoken::Spoken,
     world,
 };
 use crate::harness::{
@@ -41,16 +42,23 @@ pub(super) async fn start(options: MeshOptions) -> Result<Mesh> {
         extra: options.settings,
         leave_out: options.leave_out,
         args: options.args,
+        spoken: BTreeMap::new(),
         otlp: None,
         redis_url: String::new(),
         programs: Vec::new(),
     };
+    for (link, spoken) in options.spoken {
+        starter.spoken.insert(link, (spoken, free_address()?));
+    }
     let redis = RedisServer::start(&starter.layout.redis()).await?;
     starter.redis_url = redis.url();
     let (world, carrier_ports, handler_port) = world::start(&mut starter)?;
     starter.otlp = options.traced.then_some(world.otlp);
 
     let mut catalog = CatalogFiles::example(carrier_ports, handler_port)?;
+    for (link, (spoken, listener)) in &starter.spoken {
+        catalog.speak(link, *spoken, *listener)?;
+    }
     if let Some(change) = options.catalog {
         change(&mut catalog)?;
     }
@@ -81,6 +89,8 @@ pub(super) struct Starter {
     extra: BTreeMap<String, Settings>,
     leave_out: BTreeSet<String>,
     args: BTreeMap<String, Vec<String>>,
+    /// What links speak, and where they listen, by link.
+    spoken: BTreeMap<String, (Spoken, SocketAddr)>,
     otlp: Option<SocketAddr>,
     redis_url: String,
     programs: Vec<ServiceProcess>,
@@ -112,6 +122,11 @@ impl Starter {
     ) -> Result<()> {
         let log = self.layout.world().join(format!("{name}.log"));
         self.launch(name, program, args, log, ready, addresses)
+    }
+
+    /// What a link speaks and where it listens, where the options say so.
+    pub(super) fn spoken(&self, link: &str) -> Option<(Spoken, SocketAddr)> {
+        self.spoken.get(link).copied()
     }
 
     /// Arguments that the options add to a program's.

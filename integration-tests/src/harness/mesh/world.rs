@@ -42,6 +42,9 @@ pub(super) fn start(starter: &mut Starter) -> Result<(World, [u16; 3], u16)> {
             format!("--account={}:{}", link.sp_id, link.secret),
             format!("--keep-texts={KEPT_TEXTS}"),
         ];
+        if let Some((spoken, listener)) = starter.spoken(link.name) {
+            args.extend(spoken.gateway_args(&link, listener));
+        }
         args.extend(starter.extra_args(&name));
         starter.outside(
             &name,
