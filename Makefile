@@ -15,7 +15,7 @@ RELEASE := $(TARGET_DIR)/release
 # PROPTEST_RNG_SEED=$RANDOM` looks elsewhere.
 export PROPTEST_RNG_SEED ?= 20261121
 
-.PHONY: help deps build release demo up down status bench test fuzz fmt fmt-check lint doc proto deny clean
+.PHONY: help deps build release demo up down status bench test soak fuzz fmt fmt-check lint doc proto deny clean
 
 help: ## Lists the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r name text; do printf '  make %-10s %s\n' $$name "$$text"; done
@@ -51,6 +51,9 @@ bench: release ## Measures protocols and mesh against bare floors of the same sh
 test: deps ## Runs every test, those over real processes too
 	$(CARGO) build --locked --workspace --bins --tests
 	$(CARGO) test --locked --workspace
+
+soak: release ## Six links at their pace for SOAK_SECONDS (300): no second above it, hardly a place in it empty
+	HONGYAN_SOAK_SECONDS=$${SOAK_SECONDS:-300} $(CARGO) test --locked --release -p hongyan-integration-tests --test mesh pace:: -- --nocapture
 
 fuzz: ## Fuzzes decoders, texts, reassembly and sessions; FUZZ_SECONDS for each target, 60 if not said
 	@scripts/fuzz

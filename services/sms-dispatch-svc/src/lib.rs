@@ -35,14 +35,18 @@
 //! `accept.lua`, which writes `{p}:idem:…`, `{p}:msg:…`, `{p}:thr:…`, `{p}:waiting`, `{p}:deadlines`, one entry of
 //! `{p}:out:<link>:<class>` and one of `{p}:audit`. [`worker`] reads `{p}:receipts` in the group `dispatch`, folds what the
 //! links report into the record and hands a [`store::Change`] to `settle.lua`, which writes the record where its version
-//! still stands, moves the deadline, tells the tenant's feed and the audit stream, and acknowledges the entries.
+//! still stands, moves the deadline, tells the tenant's feed and the audit stream, and acknowledges the entries. By the same
+//! script a message goes another way ([`reroute`] decides, [`rerouter`] finds out what that needs): out of a link's report,
+//! or out of the queue of a link that is down ([`mover`]). [`routing`] knows how the links are and where numbers were found;
+//! the truth of the latter is `{p}:ported:…`, which `accept.lua` compares with what a message was made for.
 //! [`sweeper`] does the same for deadlines. Any number of replicas may run; what two of them do to one message at once, one
 //! of them does again.
 //!
 //! # Invariants
 //!
 //! * A number's keys all begin with its partition; what is kept of a number in clear is its keyed tag and nothing else.
-//!   The text is nowhere but sealed in the queue entry, and gone when the link has settled that.
+//!   The text is nowhere but sealed in the queue entry, and gone when the link has settled that; where a route has a
+//!   fallback it is also kept sealed beside the record until the message has ended or gone there.
 //! * The status is a function of the facts in the record; nothing else stores a status.
 //! * Time is an argument of every decision; Redis' clock decides nothing.
 //!

@@ -1,7 +1,8 @@
 //! What is stored of a message: facts, from which the status follows, and the story told to operators.
 //!
 //! A private protobuf message, so that a newer version reads what an older one wrote. It holds no personal data: the
-//! recipient is a keyed tag, and the text lives sealed in the queue entry alone, until a link has sent it.
+//! recipient is a keyed tag, and the text lives sealed in the queue entry, until a link has sent it. Only where a route has
+//! a fallback it also stands, sealed, beside the record, until the message has ended or gone there.
 
 use std::fmt::Write as _;
 

@@ -6,7 +6,7 @@ use futures_util::future::{join, join_all};
 use hongyan_chassis::Problem;
 use hongyan_proto::{
     carrier::v1::{ConnectionState, GetLinksRequest, GetLinksResponse, LinkState},
-    dispatch::v1::{GetQueuesRequest, QueueState},
+    dispatch::v1::{GetQueuesRequest, GetQueuesResponse, LinkHealthState, QueueState},
 };
 use serde_json::{Value, json};
 
@@ -30,7 +30,7 @@ const RECEIVE: &str = "RECEIVE";
 struct Seen {
     /// For each process of the link service.
     links: Vec<(String, Result<GetLinksResponse, Problem>)>,
-    queues: Option<Result<Vec<QueueState>, Problem>>,
+    dispatch: Option<Result<GetQueuesResponse, Problem>>,
 }
 
 pub(crate) async fn run(clients: &Clients, screen: Screen) -> Result<Answer, Failure> {
@@ -53,14 +53,14 @@ pub(crate) async fn run(clients: &Clients, screen: Screen) -> Result<Answer, Fai
                 .map_err(|status| Problem::from_status(&status)),
         )
     });
-    let (links, queues) = join(join_all(links), dispatch.get_queues(GetQueuesRequest {})).await;
-    let queues = queues
-        .map(|answer| answer.into_inner().queues)
+    let (links, dispatch) = join(join_all(links), dispatch.get_queues(GetQueuesRequest {})).await;
+    let dispatch = dispatch
+        .map(tonic::Response::into_inner)
         .map_err(|status| Problem::from_status(&status));
     Ok(render(
         &Seen {
             links,
-            queues: Some(queues),
+            dispatch: Some(dispatch),
         },
         screen,
     ))
@@ -73,11 +73,15 @@ fn render(seen: &Seen, screen: Screen) -> Answer {
         .iter()
         .filter_map(|(_, answer)| answer.as_ref().ok())
         .collect();
+    let (queues, routing) = match &seen.dispatch {
+        Some(Ok(dispatch)) => (Some(&dispatch.queues), dispatch.links.as_slice()),
+        _ => (None, &[][..]),
+    };
     let mut parts = Vec::new();
     if !answers.is_empty() {
-        parts.extend([connections(&answers, screen), rates(&answers, screen)]);
+        parts.extend([connections(&answers, screen), rates(&answers, routing, screen)]);
     }
-    if let Some(Ok(queues)) = &seen.queues {
+    if let Some(queues) = queues {
         parts.push(queue_table(queues, screen));
     }
     let problems = problems(seen);
@@ -89,10 +93,7 @@ fn render(seen: &Seen, screen: Screen) -> Answer {
         None if all_links_up(&answers) => Exit::Yes,
         None => Exit::No,
     };
-    let queues = match &seen.queues {
-        Some(Ok(queues)) => queues.iter().map(queue_json).collect(),
-        _ => Vec::new(),
-    };
+    let queues = queues.into_iter().flatten().map(queue_json);
     let processes = answers.iter().map(|answer| {
         json!({
             "instance": answer.instance,
@@ -104,7 +105,8 @@ fn render(seen: &Seen, screen: Screen) -> Answer {
         exit,
         json: json!({
             "processes": processes.collect::<Vec<_>>(),
-            "queues": queues,
+            "queues": queues.collect::<Vec<_>>(),
+            "routing": routing.iter().map(routing_json).collect::<Vec<_>>(),
             "errors": problems.iter().map(|(service, problem)| problem_json(service, problem)).collect::<Vec<_>>(),
         }),
     }
@@ -115,7 +117,7 @@ fn problems(seen: &Seen) -> Vec<(String, &Problem)> {
         .links
         .iter()
         .filter_map(|(address, answer)| Some((format!("carrier-link at {address}"), answer.as_ref().err()?)));
-    let queues = seen.queues.as_ref().and_then(|answer| answer.as_ref().err());
+    let queues = seen.dispatch.as_ref().and_then(|answer| answer.as_ref().err());
     links
         .chain(queues.map(|problem| ("dispatch".to_owned(), problem)))
         .collect()
@@ -257,7 +259,7 @@ impl<'a> Sum<'a> {
 }
 
 /// One row for each link.
-fn rates(answers: &[&GetLinksResponse], screen: Screen) -> String {
+fn rates(answers: &[&GetLinksResponse], routing: &[LinkHealthState], screen: Screen) -> String {
     let mut sums: BTreeMap<&str, Sum<'_>> = BTreeMap::new();
     for link in answers.iter().flat_map(|answer| &answer.links) {
         let sum = sums.entry(&link.link).or_insert_with(|| Sum::of(link));
@@ -278,6 +280,7 @@ fn rates(answers: &[&GetLinksResponse], screen: Screen) -> String {
             format!("{:.1}", sum.segments_per_second),
             sum.link.pace_allowed.to_string(),
             format!("{:.1}", sum.receipts_per_second),
+            routed(name, routing).to_owned(),
         ]
     });
     table(
@@ -290,9 +293,19 @@ fn rates(answers: &[&GetLinksResponse], screen: Screen) -> String {
             "sent/s",
             "pace/s",
             "receipts/s",
+            "routing",
         ],
         rows,
     )
+}
+
+/// How dispatch sees a link: what is down has its messages go another way, where there is one.
+fn routed(link: &str, routing: &[LinkHealthState]) -> &'static str {
+    match routing.iter().find(|state| state.link == link) {
+        Some(state) if state.down => "down",
+        Some(_) => "up",
+        None => "",
+    }
 }
 
 /// Only queues that hold something; there is one for each partition, link and class.
@@ -372,6 +385,17 @@ fn queue_json(queue: &QueueState) -> Value {
     })
 }
 
+fn routing_json(link: &LinkHealthState) -> Value {
+    json!({
+        "link": link.link,
+        "down": link.down,
+        "connections_ready": link.connections_ready,
+        "connections_allowed": link.connections_allowed,
+        "told_at_unix_ms": link.told_at_unix_ms,
+        "ready_at_unix_ms": link.ready_at_unix_ms,
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
@@ -379,7 +403,7 @@ mod tests {
     use hongyan_chassis::Problem;
     use hongyan_proto::{
         carrier::v1::{ConnectionState, GetLinksResponse, LinkState},
-        dispatch::v1::QueueState,
+        dispatch::v1::{GetQueuesResponse, LinkHealthState, QueueState},
     };
     use time::macros::offset;
 
@@ -430,6 +454,19 @@ mod tests {
         }
     }
 
+    fn told(queues: Vec<QueueState>) -> GetQueuesResponse {
+        let link = LinkHealthState {
+            link: "cmcc-1".into(),
+            down: true,
+            connections_allowed: 2,
+            ..LinkHealthState::default()
+        };
+        GetQueuesResponse {
+            queues,
+            links: vec![link],
+        }
+    }
+
     fn seen(processes: Vec<GetLinksResponse>) -> Seen {
         let links = processes
             .into_iter()
@@ -437,7 +474,7 @@ mod tests {
             .collect();
         Seen {
             links,
-            queues: Some(Ok(vec![queue()])),
+            dispatch: Some(Ok(told(vec![queue()]))),
         }
     }
 
@@ -486,6 +523,7 @@ mod tests {
             "CHINA_MOBILE",
             "{p0}:out:cmcc-1:otp",
             "1 min 05 s",
+            "down",
         ] {
             assert!(answer.text.contains(expected), "{expected} in {}", answer.text);
         }
@@ -494,6 +532,7 @@ mod tests {
             "READY"
         );
         assert_eq!(answer.json["queues"][0]["oldest_age_ms"], 65_000);
+        assert_eq!(answer.json["routing"][0]["down"], true);
         assert_eq!(answer.json["errors"], serde_json::json!([]));
     }
 
@@ -510,10 +549,10 @@ mod tests {
             oldest_age_ms: 0,
             ..queue()
         };
-        seen.queues = Some(Ok(vec![idle.clone(), queue()]));
+        seen.dispatch = Some(Ok(told(vec![idle.clone(), queue()])));
         let text = render(&seen, Screen::unlimited(offset!(UTC))).text;
         assert!(text.contains("1 other send queues are empty"), "{text}");
-        seen.queues = Some(Ok(vec![idle]));
+        seen.dispatch = Some(Ok(told(vec![idle])));
         let text = render(&seen, Screen::unlimited(offset!(UTC))).text;
         assert!(text.contains("all 1 send queues are empty"), "{text}");
     }
@@ -523,7 +562,7 @@ mod tests {
         let away = || Problem::unavailable("UNREACHABLE", "cannot be reached", Duration::from_secs(1));
         let mut seen = seen(vec![process("a", "READY")]);
         seen.links.push(("host:2".into(), Err(away())));
-        seen.queues = Some(Err(away()));
+        seen.dispatch = Some(Err(away()));
         let answer = render(&seen, Screen::unlimited(offset!(UTC)));
         assert_eq!(answer.exit, Exit::Unavailable);
         assert!(answer.text.contains("carrier-link at host:2") && answer.text.contains("dispatch: "));
