@@ -172,3 +172,36 @@ impl Pace {
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
+
+#[cfg(test)]
+mod tests {
+    use hongyan_throttle::{Budget, Lease};
+
+    use super::{HORIZON_MS, Pace, lock};
+    use crate::{clock, support::PrivateRedis};
+
+    #[tokio::test]
+    async fn what_left_unasked_is_paid_for_by_the_next_slots() {
+        let server = PrivateRedis::start();
+        let redis = server.connect().await;
+        let pace = Pace::new(Budget::new(&redis, "{link:a}:pace".to_owned(), HORIZON_MS), 1_000);
+        lock(&pace.pacer).add(Lease {
+            first_us: clock::unix_us() - 5,
+            interval_us: 1,
+            granted: 5,
+            retry_after_us: 0,
+        });
+        pace.owe(0);
+        assert!(pace.take(), "nothing is owed");
+        pace.owe(2);
+        assert!(pace.take(), "two slots pay, the next one is free");
+        assert!(pace.take());
+        assert!(!pace.take(), "all five are used");
+        pace.owe(u64::MAX);
+        assert_eq!(
+            pace.owed.load(std::sync::atomic::Ordering::Relaxed),
+            1_000,
+            "a second's worth at most"
+        );
+    }
+}
