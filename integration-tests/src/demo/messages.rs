@@ -188,7 +188,7 @@ pub(super) async fn stream(screen: &mut Screen, cast: &mut Cast) -> Result<()> {
     Ok(())
 }
 
-async fn receipt_of(cast: &Cast, message_id: &str) -> Result<Receipt> {
+pub(super) async fn receipt_of(cast: &Cast, message_id: &str) -> Result<Receipt> {
     cast.receipts
         .wait_for(&[message_id.to_owned()], RECEIPT_LIMIT)
         .await?;
@@ -202,7 +202,7 @@ async fn receipt_of(cast: &Cast, message_id: &str) -> Result<Receipt> {
     .context("the receipt was there a moment ago")
 }
 
-fn delivered(receipt: &Receipt) -> bool {
+pub(super) fn delivered(receipt: &Receipt) -> bool {
     receipt
         .status
         .as_ref()

@@ -3,6 +3,8 @@
 //! Every step says what it did and checks it; the demo succeeds only where every check held. What it shows of people is
 //! what it invented itself.
 
+mod aggregator;
+mod carriers;
 mod messages;
 mod own_trace;
 mod record;

@@ -123,7 +123,7 @@ pub(super) async fn counts(screen: &mut Screen, cast: &Cast) -> Result<()> {
         ("VERIFY_ANSWERED", cast.verified),
         ("MESSAGE_ACCEPTED", accepted),
         ("MESSAGE_FINAL", accepted),
-        ("UPLINK_ROUTED", 2),
+        ("UPLINK_ROUTED", 4),
     ];
     let audit = cast.operator.audit()?;
     // Events reach the record by their stream, and the counts by the index.

@@ -4,10 +4,13 @@ use std::{collections::BTreeMap, process::ExitCode, time::Duration};
 
 use anyhow::{Result, anyhow};
 
-use super::{messages, own_trace::OwnTrace, record, screen::Screen, uplinks, verify};
-use crate::harness::{
-    mesh::{Client, Gateway, Mesh, MeshOptions},
-    traffic::ReceiptWatcher,
+use super::{aggregator, carriers, messages, own_trace::OwnTrace, record, screen::Screen, uplinks, verify};
+use crate::{
+    gateway_sim::GatewaySim,
+    harness::{
+        mesh::{Client, Gateway, LINKS_OF_THE_EXAMPLE, Mesh, MeshOptions},
+        traffic::ReceiptWatcher,
+    },
 };
 
 /// The insurer of the example catalog.
@@ -28,6 +31,8 @@ pub(super) struct Cast {
     pub(super) operator: Client,
     /// China Mobile's.
     pub(super) gateway: Gateway,
+    /// That of the carrier which is reached by SMPP.
+    pub(super) aggregator: GatewaySim,
     pub(super) receipts: ReceiptWatcher,
     /// The sign-up: verification and one-time code in one trace.
     pub(super) sign_up: OwnTrace,
@@ -52,8 +57,22 @@ pub async fn run() -> ExitCode {
     screen.verdict()
 }
 
+/// A mesh in which each link speaks its carrier's own protocol.
+pub(super) fn options() -> Result<MeshOptions> {
+    let mut options = MeshOptions::new()?;
+    options.spoken = LINKS_OF_THE_EXAMPLE
+        .iter()
+        .map(|link| link.name.to_owned())
+        .zip(carriers::OWN_PROTOCOLS)
+        .collect();
+    Ok(options)
+}
+
 async fn assemble(screen: &mut Screen) -> Result<Cast> {
-    let mut mesh = Mesh::start(MeshOptions::new()?).await?;
+    let aggregator = aggregator::start().await?;
+    let mut options = options()?;
+    options.catalog = Some(aggregator::declared(&aggregator));
+    let mut mesh = Mesh::start(options).await?;
     let rows: Vec<[String; 3]> = mesh
         .programs()
         .iter()
@@ -84,6 +103,7 @@ async fn assemble(screen: &mut Screen) -> Result<Cast> {
         bureau: mesh.client(BUREAU).await?,
         operator: mesh.client(OPERATOR).await?,
         gateway: mesh.gateways().swap_remove(0),
+        aggregator,
         receipts: ReceiptWatcher::start(&insurer, "demo")?,
         insurer,
         mesh,
@@ -122,13 +142,19 @@ async fn tell(screen: &mut Screen, mut cast: Cast) {
         messages::long_notice(screen, &mut cast).await
     })
     .await;
+    step(
+        screen,
+        "A notice to a customer of each carrier, by CMPP, SGIP, SMGP and SMPP",
+        async |screen| carriers::own_protocols(screen, &mut cast).await,
+    )
+    .await;
     step(screen, "A stream of 2,000 messages", async |screen| {
         messages::stream(screen, &mut cast).await
     })
     .await;
     step(
         screen,
-        "A resident texts SBYE#<card> and is answered; an unknown text gets help",
+        "A resident texts SBYE#<card> and is answered; an unknown text gets help, with each carrier",
         async |screen| uplinks::texts(screen, &mut cast).await,
     )
     .await;

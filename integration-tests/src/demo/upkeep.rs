@@ -11,7 +11,7 @@ use anyhow::{Context as _, Result, ensure};
 use super::screen::Screen;
 use crate::harness::{
     mesh::{
-        Home, Mesh, MeshOptions,
+        Home, Mesh,
         people::{BALANCES, PEOPLE},
     },
     running::RunningMesh,
@@ -43,7 +43,7 @@ async fn start(screen: &mut Screen, home: &Path) -> Result<()> {
         );
     }
     prepare(&home)?;
-    let mut options = MeshOptions::new()?;
+    let mut options = super::story::options()?;
     options.home = Home::Kept(home.join("mesh"));
     // Until it is noted what runs, it ends with this process: a start that fails leaves nothing behind.
     let mut mesh = Mesh::start(options).await?;

@@ -11,7 +11,10 @@ use tokio_stream::StreamExt as _;
 
 use super::{screen::Screen, story::Cast};
 use crate::harness::{
-    mesh::people::{BALANCES, PEOPLE},
+    mesh::{
+        Gateway,
+        people::{BALANCES, PEOPLE},
+    },
     wait,
 };
 
@@ -26,7 +29,7 @@ pub(super) async fn texts(screen: &mut Screen, cast: &mut Cast) -> Result<()> {
     cast.gateway
         .uplink(resident, ACCESS_NUMBER, &format!("SBYE#{card}"))
         .await?;
-    let answer = text_with(cast, resident, balance).await?;
+    let answer = text_with(&cast.gateway, resident, balance).await?;
     screen.say("SBYE#<card> → the reply, as the handset shows it, but for the card:");
     let tail = &card[card.len() - 4..];
     screen.block(&answer.replace(tail, "****"));
@@ -39,12 +42,24 @@ pub(super) async fn texts(screen: &mut Screen, cast: &mut Cast) -> Result<()> {
     cast.gateway
         .uplink(resident, ACCESS_NUMBER, "今天天气怎么样")
         .await?;
-    let help = text_with(cast, resident, "SBZD").await?;
+    let help = text_with(&cast.gateway, resident, "SBZD").await?;
     screen.say("an unknown text →");
     screen.block(&help);
     screen.check("an unknown text gets the help text", help.contains("SBYE#"));
 
-    let uplinks = watched(cast, 2).await?;
+    for (gateway, person) in cast.mesh.gateways().iter().zip(PEOPLE).skip(1) {
+        gateway
+            .uplink(person.phone, ACCESS_NUMBER, "今天天气怎么样")
+            .await?;
+        let answered = text_with(gateway, person.phone, "SBZD").await.is_ok();
+        let speaks = gateway.stats().await?["protocol"]
+            .as_str()
+            .unwrap_or_default()
+            .to_owned();
+        screen.check(format!("and so it does by {speaks}"), answered);
+    }
+
+    let uplinks = watched(cast, 4).await?;
     screen.table(
         ["uplink", "rule", "what became of it", "reply"],
         uplinks.iter().map(|uplink| {
@@ -62,10 +77,16 @@ pub(super) async fn texts(screen: &mut Screen, cast: &mut Cast) -> Result<()> {
     );
     let dispositions: Vec<UplinkDisposition> = uplinks.iter().map(Uplink::disposition).collect();
     screen.check(
-        "the bureau's stream of texts tells both",
-        dispositions == [UplinkDisposition::Answered, UplinkDisposition::Help],
+        "the bureau's stream of texts tells all four",
+        dispositions
+            == [
+                UplinkDisposition::Answered,
+                UplinkDisposition::Help,
+                UplinkDisposition::Help,
+                UplinkDisposition::Help,
+            ],
     );
-    *cast.accepted.entry("REPLY").or_default() += 2;
+    *cast.accepted.entry("REPLY").or_default() += 4;
     let reply = uplinks
         .first()
         .map(|uplink| uplink.reply_message_id.clone())
@@ -77,9 +98,9 @@ pub(super) async fn texts(screen: &mut Screen, cast: &mut Cast) -> Result<()> {
 }
 
 /// The newest text of a number that holds `part`.
-async fn text_with(cast: &Cast, number: &str, part: &str) -> Result<String> {
+async fn text_with(gateway: &Gateway, number: &str, part: &str) -> Result<String> {
     wait::until("a reply at the handset", LIMIT, || async {
-        cast.gateway
+        gateway
             .texts(number)
             .await
             .ok()?
