@@ -1,6 +1,12 @@
 //! A link of this service and a gateway that it speaks SGIP with.
 
-use std::{net::SocketAddr, time::Duration};
+use std::{
+    net::{Ipv4Addr, SocketAddr},
+    ops::Range,
+    process,
+    sync::atomic::{AtomicU16, Ordering},
+    time::Duration,
+};
 
 use hongyan_carrier_wire::{
     field::FixedStr,
@@ -14,10 +20,20 @@ use crate::support::{
     sgip_gateway::{ACCOUNT, NODE, PEER, SgipGateway},
 };
 
-/// A port that was free a moment ago.
-async fn free_address() -> SocketAddr {
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    listener.local_addr().unwrap()
+/// Below the ports that systems give out by themselves: nobody else gets one of them between its choice here and its use,
+/// and who connects before somebody listens does not connect to himself.
+const PORTS: Range<u16> = 5_500..11_900;
+
+/// An address where nobody listens. Each call begins its search elsewhere.
+fn free_address() -> SocketAddr {
+    static CALLS: AtomicU16 = AtomicU16::new(0);
+    let spread = (process::id() as u16).wrapping_mul(37);
+    let call = CALLS.fetch_add(1, Ordering::Relaxed);
+    let first = spread.wrapping_add(call.wrapping_mul(101)) % PORTS.len() as u16;
+    let (before, after) = (PORTS.start..PORTS.start + first, PORTS.start + first..PORTS.end);
+    let free = |port: &u16| std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, *port)).is_ok();
+    let port = after.chain(before).find(free).unwrap();
+    (Ipv4Addr::LOCALHOST, port).into()
 }
 
 /// A link and its gateway.
@@ -32,7 +48,7 @@ pub(crate) struct Table {
 impl Table {
     pub(crate) async fn new(gateway: SgipGateway) -> Self {
         let world = World::new().await;
-        let listen = free_address().await;
+        let listen = free_address();
         let declared = world.declare(gateway.address);
         let sgip = Sgip {
             node_id: NODE,
