@@ -33,20 +33,20 @@ const SHORT_FIELDS: usize = 3;
 
 /// How the centre speaks it.
 #[derive(Debug, Clone, Copy)]
-pub(in super::super) struct Smpp {
+pub(in crate::gateway_sim) struct Smpp {
     decimal_receipts: bool,
 }
 
 /// What a submit's answer is.
 #[derive(Debug, Clone, Copy)]
-pub(in super::super) enum Key {
+pub(in crate::gateway_sim) enum Key {
     Submit,
     Multi,
     Data,
 }
 
 impl Smpp {
-    pub(in super::super) const fn new(decimal_receipts: bool) -> Self {
+    pub(in crate::gateway_sim) const fn new(decimal_receipts: bool) -> Self {
         Self { decimal_receipts }
     }
 }

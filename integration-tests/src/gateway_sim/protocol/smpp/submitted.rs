@@ -54,8 +54,7 @@ fn of_body(
             source,
             recipients,
             &body.content(),
-            body.has_udh().then_some(()),
-            body.sar(),
+            (body.has_udh(), body.sar()),
             body.data_coding,
             body.registered_delivery,
         )
@@ -76,8 +75,7 @@ pub(super) fn of_data(data: &DataSm) -> Submitted {
             &source,
             vec![terminal(&destination)],
             &data.content(),
-            data.has_udh().then_some(()),
-            data.sar(),
+            (data.has_udh(), data.sar()),
             data.data_coding,
             data.registered_delivery,
         )
@@ -88,13 +86,12 @@ fn submitted(
     source: &Address,
     recipients: Vec<TerminalId>,
     content: &Content,
-    udh: Option<()>,
-    sar: Option<Concat>,
+    (has_udh, sar): (bool, Option<Concat>),
     data_coding: u8,
     registered_delivery: u8,
 ) -> Submitted {
     let content = content.bytes();
-    let mut numbering = Numbering::of(udh.is_some(), &content);
+    let mut numbering = Numbering::of(has_udh, &content);
     // With both the header counts.
     numbering.concat = numbering.concat.or(sar);
     let nobody = recipients.is_empty() || recipients.iter().any(|number| number.as_bytes().is_empty());

@@ -1,29 +1,29 @@
 //! China Unicom's SGIP 1.2: a listener that is submitted to, and a caller that delivers.
 
-use std::convert::Infallible;
+mod caller;
+
+pub(in crate::gateway_sim) use caller::SgipCaller;
+
 use std::ops::Range;
 
-use anyhow::{Context as _, Result};
 use bytes::Bytes;
-use hongyan_carrier_wire::field::{Content, FixedStr, TerminalId};
+use hongyan_carrier_wire::field::{FixedStr, TerminalId};
 use hongyan_carrier_wire::login::Timestamp;
 use hongyan_carrier_wire::session::SessionLimits;
 use hongyan_carrier_wire::sgip::dialect::{Login, Opened as Admitted, Verdict};
-use hongyan_carrier_wire::sgip::pdu::{Deliver, REPORT_NEVER, Report, Resp, Submit, UserRpt};
+use hongyan_carrier_wire::sgip::pdu::{REPORT_NEVER, Resp, Submit};
 use hongyan_carrier_wire::sgip::trace::{Hop, Hops, Trace};
-use hongyan_carrier_wire::sgip::{
-    Acceptor, Direction, Initiator, Numbering as Sequences, Password, Pdu, Sequence, results,
-};
+use hongyan_carrier_wire::sgip::{Acceptor, Direction, Numbering as Sequences, Pdu, Sequence, results};
 use hongyan_carrier_wire::text::Values;
 use time::OffsetDateTime;
 
 use super::{Asked, Opened, Protocol, Request};
 use crate::gateway_sim::carrier::{Carrier, LoginRefusal, report_time};
-use crate::gateway_sim::config::{Account, DeliverTo};
-use crate::gateway_sim::faults::{Damage, Meaning, ReceiptId};
+use crate::gateway_sim::config::Account;
+use crate::gateway_sim::faults::{Damage, Meaning};
 use crate::gateway_sim::hub::{Hub, lock};
 use crate::gateway_sim::message::{DELIVERED, MessageId, Numbering, ReportWish, Submitted};
-use crate::gateway_sim::outbox::{Body, Outgoing, Receipt, UplinkPart, UserReport};
+use crate::gateway_sim::outbox::Outgoing;
 use crate::gateway_sim::take::Fate;
 
 /// Where `MessageLength` and `TP_udhi` of a `DELIVER` stand.
@@ -35,19 +35,17 @@ const COMMAND_DELIVER: u32 = 4;
 const WINDOW: usize = 32;
 const RESPONSE_TIMEOUT_MS: u64 = 30_000;
 const LISTENER_IDLE_MS: u64 = 60_000;
-/// How long the caller keeps a connection that has nothing to do.
-const CALLER_IDLE_MS: u64 = 1_000;
 /// What a gateway says of a phone that cannot be reached.
 const ERROR_UNREACHABLE: u8 = results::USER_UNREACHABLE;
 
 /// What both kinds of connection have in common.
 #[derive(Debug, Clone, Copy)]
-pub(in super::super) struct Sgip {
+pub(in crate::gateway_sim) struct Sgip {
     node: u32,
 }
 
 impl Sgip {
-    pub(in super::super) const fn new(node: u32) -> Self {
+    pub(in crate::gateway_sim) const fn new(node: u32) -> Self {
         Self { node }
     }
 
@@ -219,117 +217,6 @@ impl Sgip {
     }
 }
 
-/// The gateway's own connections to a client's listener.
-#[derive(Debug, Clone)]
-pub(in super::super) struct SgipCaller {
-    gateway: Sgip,
-    name: FixedStr<16>,
-    password: Password,
-}
-
-impl SgipCaller {
-    /// Logs in as the listener wants it.
-    pub(in super::super) fn new(gateway: Sgip, to: &DeliverTo) -> Result<Self> {
-        Ok(Self {
-            gateway,
-            name: FixedStr::new(&to.name).context("the login name at the listener")?,
-            password: Password::of(&to.secret).context("the password at the listener")?,
-        })
-    }
-}
-
-impl Protocol for SgipCaller {
-    type Dialect = Initiator;
-    type Key = Infallible;
-
-    fn dialect(&self) -> Initiator {
-        Initiator::new(
-            Direction::Delivering,
-            self.name,
-            self.password,
-            self.gateway.sequences(),
-        )
-    }
-
-    fn limits(&self, configured: SessionLimits) -> SessionLimits {
-        SessionLimits {
-            idle_ms: CALLER_IDLE_MS,
-            ..self.gateway.limits(configured)
-        }
-    }
-
-    fn keep_alives(&self) -> &'static [u32] {
-        &[]
-    }
-
-    fn account_name(&self, login: &Infallible) -> String {
-        match *login {}
-    }
-
-    fn admit(&self, _account: &Account) -> Option<Infallible> {
-        None
-    }
-
-    fn turn_away(&self, _status: u32) -> Option<Infallible> {
-        None
-    }
-
-    fn opened(&self, _opened: &Admitted) -> Opened {
-        Opened {
-            version: "1.2".to_owned(),
-            submits: false,
-            delivers: true,
-        }
-    }
-
-    fn asked(&self, _request: Request<'_, Self>) -> Asked<Self> {
-        // The dialect passes no request up.
-        Asked::Answer(Pdu::SubmitResp(Resp::new(results::LOGIN_TYPE)))
-    }
-
-    fn answer(&self, key: Infallible, _id: MessageId, _result: u32) -> Pdu {
-        match key {}
-    }
-
-    fn deliver(
-        &self,
-        _dialect: &Initiator,
-        outgoing: &Outgoing,
-        _now: OffsetDateTime,
-    ) -> Option<(Option<Sequence>, Pdu)> {
-        let pdu = match &outgoing.body {
-            Body::Receipt(receipt) => Pdu::Report(report(receipt)),
-            Body::Uplink(part) => Pdu::Deliver(self.uplink(part)?),
-            Body::UserReport(report) => Pdu::UserRpt(user_report(report)),
-        };
-        // The same number in every attempt: a client knows repetitions by it.
-        Some((Some(sequence(outgoing.id)), pdu))
-    }
-
-    fn taken(&self, answer: &Pdu) -> u32 {
-        match answer {
-            Pdu::DeliverResp(resp) | Pdu::ReportResp(resp) | Pdu::UserRptResp(resp) => {
-                resp.result().map_or(results::NONE_TOLD, u32::from)
-            }
-            _ => results::NONE_TOLD,
-        }
-    }
-}
-
-impl SgipCaller {
-    fn uplink(&self, part: &UplinkPart) -> Option<Deliver> {
-        let (_, message_coding) = self.gateway.uplink_coding(part.coding).ok()?;
-        Some(Deliver {
-            user_number: with_country(&part.from),
-            sp_number: part.to,
-            tp_udhi: u8::from(part.has_udh),
-            message_coding,
-            content: Content::new(part.content.clone()),
-            ..Deliver::default()
-        })
-    }
-}
-
 fn is_deliver(frame: &[u8]) -> bool {
     frame
         .get(4..)
@@ -339,16 +226,6 @@ fn is_deliver(frame: &[u8]) -> bool {
 
 fn sequence(id: MessageId) -> Sequence {
     Sequence::from_wire(id.octets())
-}
-
-/// SGIP writes mobile numbers with "86".
-fn with_country(number: &TerminalId) -> TerminalId {
-    match number.as_str() {
-        Some(text) if text.len() == 11 && text.starts_with('1') => {
-            TerminalId::new(format!("86{text}")).unwrap_or(*number)
-        }
-        _ => *number,
-    }
 }
 
 fn submitted(submit: &Submit) -> Submitted {
@@ -395,39 +272,4 @@ fn first_text(recipients: &[TerminalId]) -> String {
         .first()
         .map(|number| String::from_utf8_lossy(number.as_bytes()).into_owned())
         .unwrap_or_default()
-}
-
-fn report(receipt: &Receipt) -> Report {
-    let submit_sequence = sequence(receipt.message);
-    let (state, error_code) = match receipt.stat.as_str() {
-        Some(DELIVERED) => (0, 0),
-        Some("ACCEPTD" | "ENROUTE") => (1, 0),
-        _ => match u8::try_from(receipt.error).unwrap_or(u8::MAX) {
-            0 => (2, ERROR_UNREACHABLE),
-            error => (2, error),
-        },
-    };
-    Report {
-        submit_sequence: match receipt.id_form {
-            ReceiptId::Unknown => Sequence {
-                counter: !submit_sequence.counter,
-                ..submit_sequence
-            },
-            ReceiptId::OfProtocol | ReceiptId::Decimal | ReceiptId::Padded => submit_sequence,
-        },
-        report_type: Report::ABOUT_SUBMIT,
-        user_number: receipt.number,
-        state,
-        error_code,
-        ..Report::default()
-    }
-}
-
-fn user_report(report: &UserReport) -> UserRpt {
-    UserRpt {
-        sp_number: report.access_number,
-        user_number: with_country(&report.number),
-        user_condition: report.condition,
-        ..UserRpt::default()
-    }
 }

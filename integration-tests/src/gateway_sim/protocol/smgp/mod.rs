@@ -1,12 +1,13 @@
 //! China Telecom's SMGP 3.0 and 1.3.
 
+mod receipt;
+
 use std::ops::Range;
 
 use bytes::Bytes;
 use hongyan_carrier_wire::field::{Content, FixedStr};
 use hongyan_carrier_wire::smgp::msg_id::MsgIdParts;
 use hongyan_carrier_wire::smgp::pdu::{Deliver, Login, Query, QueryResp, Submit, SubmitResp, has_udh};
-use hongyan_carrier_wire::smgp::report::{Report, ReportText};
 use hongyan_carrier_wire::smgp::tlv::{Tlv, Tlvs};
 use hongyan_carrier_wire::smgp::{
     Admitted, Command, HigherVersion, MsgId, Pdu, Server, ServerSettings, Verdict, Version, status,
@@ -15,12 +16,12 @@ use hongyan_carrier_wire::text::Values;
 use time::OffsetDateTime;
 
 use super::{Asked, Opened, Protocol, Request};
-use crate::gateway_sim::carrier::{Carrier, LoginRefusal, china, report_time};
+use crate::gateway_sim::carrier::{Carrier, LoginRefusal, china};
 use crate::gateway_sim::config::Account;
-use crate::gateway_sim::faults::{Damage, Meaning, Padding, ReceiptForm, ReceiptId};
+use crate::gateway_sim::faults::{Damage, Meaning};
 use crate::gateway_sim::hub::{Hub, lock};
-use crate::gateway_sim::message::{DELIVERED, MessageId, Numbering, ReportWish, Submitted};
-use crate::gateway_sim::outbox::{Body, Outgoing, Receipt, UplinkPart};
+use crate::gateway_sim::message::{MessageId, Numbering, ReportWish, Submitted};
+use crate::gateway_sim::outbox::{Body, Outgoing, UplinkPart};
 
 /// Statuses of the document that the codec has no name for.
 const STATUS_TOO_MANY: u32 = 2;
@@ -39,13 +40,13 @@ const IDS: u64 = 1_000_000;
 
 /// How the gateway speaks it.
 #[derive(Debug, Clone, Copy)]
-pub(in super::super) struct Smgp {
+pub(in crate::gateway_sim) struct Smgp {
     max_version: Version,
     gateway_code: u32,
 }
 
 impl Smgp {
-    pub(in super::super) const fn new(three: bool, gateway_code: u32) -> Self {
+    pub(in crate::gateway_sim) const fn new(three: bool, gateway_code: u32) -> Self {
         Self {
             max_version: if three { Version::V3 } else { Version::V1 },
             gateway_code,
@@ -200,7 +201,7 @@ impl Protocol for Smgp {
         now: OffsetDateTime,
     ) -> Option<(Option<u32>, Pdu)> {
         let deliver = match &outgoing.body {
-            Body::Receipt(receipt) => receipt_deliver(receipt, now),
+            Body::Receipt(receipt) => receipt::deliver(receipt, now),
             Body::Uplink(part) => self.uplink_deliver(part)?,
             Body::UserReport(_) => return None,
         };
@@ -295,90 +296,6 @@ fn counts(hub: &Hub, query: &Query) -> QueryResp {
     }
 }
 
-fn receipt_deliver(receipt: &Receipt, now: OffsetDateTime) -> Deliver {
-    Deliver {
-        is_report: 1,
-        src_term_id: receipt.number,
-        dest_term_id: receipt.source,
-        content: report(receipt, now),
-        ..Deliver::default()
-    }
-}
-
-fn report(receipt: &Receipt, now: OffsetDateTime) -> Content {
-    let report = Report {
-        msg_id: match receipt.id_form {
-            ReceiptId::Unknown => MsgId(msg_id(receipt.message).0.map(|octet| !octet)),
-            ReceiptId::OfProtocol | ReceiptId::Decimal | ReceiptId::Padded => msg_id(receipt.message),
-        },
-        sub: FixedStr::new("001").unwrap_or_default(),
-        dlvrd: FixedStr::new(if is_delivered(receipt) { "001" } else { "000" }).unwrap_or_default(),
-        submit_date: FixedStr::new(report_time(receipt.submitted)).unwrap_or_default(),
-        done_date: FixedStr::new(report_time(now)).unwrap_or_default(),
-        stat: match receipt.padding {
-            Padding::Nul => receipt.stat,
-            Padding::OfProtocol | Padding::Blank => {
-                FixedStr::new(format!("{:<7}", receipt.stat.to_text())).unwrap_or(receipt.stat)
-            }
-        },
-        err: FixedStr::new(format!("{:03}", error(receipt) % 1_000)).unwrap_or_default(),
-        text: ReportText::new(text_start(receipt)),
-    };
-    let whole = report.encode();
-    match receipt.form {
-        ReceiptForm::OfVersion | ReceiptForm::Long => whole,
-        // What is left out is the end of the text.
-        ReceiptForm::Short => Content::new(whole.bytes().slice(..SHORT_BODY.min(whole.len()))),
-        ReceiptForm::Odd => odd(&report),
-    }
-}
-
-/// Octets of the short bodies that were seen.
-const SHORT_BODY: usize = 110;
-
-/// The body as some gateways spell it: underscores, `txt`, no blank behind the id.
-fn odd(report: &Report) -> Content {
-    let mut body = Vec::with_capacity(SHORT_BODY);
-    for (key, value) in [
-        (&b"id:"[..], &report.msg_id.0[..]),
-        (b"sub:", report.sub.wire()),
-        (b" Dlvrd:", report.dlvrd.wire()),
-        (b" submit_date:", report.submit_date.wire()),
-        (b" done_date:", report.done_date.wire()),
-        (b" stat:", report.stat.wire()),
-        (b" err:", report.err.wire()),
-        (b" txt:", b"003ok\0"),
-    ] {
-        body.extend_from_slice(key);
-        body.extend_from_slice(value);
-    }
-    Content::from(body)
-}
-
-fn is_delivered(receipt: &Receipt) -> bool {
-    receipt.stat.as_str() == Some(DELIVERED)
-}
-
-/// The error that the document gives to a status, unless one was set.
-fn error(receipt: &Receipt) -> u32 {
-    match receipt.stat.as_str() {
-        _ if receipt.error != 0 => receipt.error,
-        Some(DELIVERED | "ACCEPTD") => 0,
-        Some("EXPIRED") => 1,
-        Some("UNKNOWN") => 999,
-        _ => 3,
-    }
-}
-
-/// Three digits of length, then the first octets of the text.
-fn text_start(receipt: &Receipt) -> FixedStr<20> {
-    const OCTETS: usize = 17;
-    let start = receipt.text_start.get(..OCTETS).unwrap_or(&receipt.text_start);
-    let mut text = format!("{:03}", receipt.text_start.len().min(999)).into_bytes();
-    text.extend_from_slice(start);
-    FixedStr::new(text).unwrap_or_default()
-}
-
 fn recv_time(now: OffsetDateTime) -> FixedStr<14> {
     let now = china(now);
     let text = format!(
@@ -396,48 +313,6 @@ fn recv_time(now: OffsetDateTime) -> FixedStr<14> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use hongyan_carrier_wire::field::TerminalId;
-
-    fn receipt(form: ReceiptForm, stat: &str) -> Receipt {
-        Receipt {
-            message: Smgp::new(true, 10_061).fresh_id(OffsetDateTime::UNIX_EPOCH, 12_345, true),
-            number: TerminalId::new("13300133000").unwrap(),
-            source: FixedStr::new("10690001").unwrap(),
-            service: FixedStr::default(),
-            stat: FixedStr::new(stat).unwrap(),
-            error: 0,
-            submitted: OffsetDateTime::UNIX_EPOCH,
-            text_start: Bytes::from_static(b"hello"),
-            form,
-            padding: Padding::OfProtocol,
-            id_form: ReceiptId::OfProtocol,
-        }
-    }
-
-    #[test]
-    fn every_form_of_a_receipt_names_its_message_and_status() {
-        let now = OffsetDateTime::UNIX_EPOCH;
-        for (form, octets) in [
-            (ReceiptForm::OfVersion, Some(122)),
-            (ReceiptForm::Short, Some(110)),
-            (ReceiptForm::Long, Some(122)),
-            (ReceiptForm::Odd, None),
-        ] {
-            let told = receipt(form, "AF:4");
-            let body = report(&told, now);
-            assert!(
-                octets.is_none_or(|octets| body.len() == octets),
-                "{form:?} {}",
-                body.len()
-            );
-            let read = Report::decode(body.as_slice()).unwrap();
-            assert_eq!(read.msg_id, msg_id(told.message), "{form:?}");
-            assert_eq!(
-                (read.stat_text().as_str(), read.err.as_str()),
-                ("AF:4", Some("003"))
-            );
-        }
-    }
 
     #[test]
     fn ids_stay_different_and_are_digits_unless_asked_otherwise() {

@@ -1,5 +1,7 @@
 //! China Mobile's CMPP 2.0 and 3.0.
 
+mod receipt;
+
 use std::ops::Range;
 
 use bytes::Bytes;
@@ -7,21 +9,20 @@ use hongyan_carrier_wire::cmpp::msg_id::MsgIdParts;
 use hongyan_carrier_wire::cmpp::pdu::{
     CancelResp, Connect, Deliver, Query, QueryResp, Submit, SubmitResp, has_udh,
 };
-use hongyan_carrier_wire::cmpp::report::{Report, ReportForm};
 use hongyan_carrier_wire::cmpp::{
     Admitted, Command, HigherVersion, MsgId, Pdu, RESULT_THROTTLED, Server, ServerSettings, Verdict, Version,
 };
-use hongyan_carrier_wire::field::{Content, FixedStr};
+use hongyan_carrier_wire::field::Content;
 use hongyan_carrier_wire::text::Values;
 use time::OffsetDateTime;
 
 use super::{Asked, Opened, Protocol, Request};
-use crate::gateway_sim::carrier::{Carrier, LoginRefusal, china, report_time};
+use crate::gateway_sim::carrier::{Carrier, LoginRefusal, china};
 use crate::gateway_sim::config::Account;
-use crate::gateway_sim::faults::{Damage, Meaning, Padding, ReceiptForm, ReceiptId};
+use crate::gateway_sim::faults::{Damage, Meaning};
 use crate::gateway_sim::hub::{Hub, lock};
 use crate::gateway_sim::message::{MessageId, Numbering, ReportWish, Submitted};
-use crate::gateway_sim::outbox::{Body, Outgoing, Receipt, UplinkPart};
+use crate::gateway_sim::outbox::{Body, Outgoing, UplinkPart};
 
 /// Results and statuses of the document.
 const RESULT_COMMAND: u32 = 2;
@@ -42,14 +43,14 @@ const CONNECT_RESP_2: usize = 30;
 
 /// How the gateway speaks it.
 #[derive(Debug, Clone, Copy)]
-pub(in super::super) struct Cmpp {
+pub(in crate::gateway_sim) struct Cmpp {
     max_version: Version,
     on_higher_version: HigherVersion,
     gateway_code: u32,
 }
 
 impl Cmpp {
-    pub(in super::super) const fn new(three: bool, refuse_higher: bool, gateway_code: u32) -> Self {
+    pub(in crate::gateway_sim) const fn new(three: bool, refuse_higher: bool, gateway_code: u32) -> Self {
         Self {
             max_version: if three { Version::V3 } else { Version::V2 },
             on_higher_version: if refuse_higher {
@@ -212,7 +213,7 @@ impl Protocol for Cmpp {
     ) -> Option<(Option<u32>, Pdu)> {
         let id = msg_id(outgoing.id);
         let deliver = match &outgoing.body {
-            Body::Receipt(receipt) => receipt_deliver(receipt, dialect.version(), now),
+            Body::Receipt(receipt) => receipt::deliver(receipt, dialect.version(), now),
             Body::Uplink(part) => self.uplink_deliver(part)?,
             Body::UserReport(_) => return None,
         };
@@ -298,97 +299,10 @@ fn counts(hub: &Hub, query: &Query) -> QueryResp {
     }
 }
 
-fn receipt_deliver(receipt: &Receipt, version: Version, now: OffsetDateTime) -> Deliver {
-    Deliver {
-        dest_id: receipt.source,
-        service_id: receipt.service,
-        src_terminal_id: receipt.number,
-        registered_delivery: 1,
-        content: report(receipt, version, now).encode(),
-        ..Deliver::default()
-    }
-}
-
-fn report(receipt: &Receipt, version: Version, now: OffsetDateTime) -> Report {
-    let form = match (receipt.form, version) {
-        (ReceiptForm::Short, _) | (ReceiptForm::OfVersion | ReceiptForm::Odd, Version::V2) => {
-            ReportForm::Short
-        }
-        (ReceiptForm::Long, _) | (ReceiptForm::OfVersion | ReceiptForm::Odd, Version::V3) => ReportForm::Long,
-    };
-    let msg_id = msg_id(receipt.message);
-    Report {
-        form,
-        msg_id: match receipt.id_form {
-            ReceiptId::Unknown => MsgId(!msg_id.0),
-            ReceiptId::OfProtocol | ReceiptId::Decimal | ReceiptId::Padded => msg_id,
-        },
-        stat: match receipt.padding {
-            Padding::Blank => blank_padded(receipt.stat),
-            Padding::OfProtocol | Padding::Nul => receipt.stat,
-        },
-        submit_time: FixedStr::new(report_time(receipt.submitted)).unwrap_or_default(),
-        done_time: FixedStr::new(report_time(now)).unwrap_or_default(),
-        dest_terminal_id: receipt.number,
-        // The SMSC's number: any will do, the low half of the id is at hand.
-        smsc_sequence: msg_id.0 as u32,
-    }
-}
-
-/// The status with blanks instead of NUL behind it.
-fn blank_padded(stat: FixedStr<7>) -> FixedStr<7> {
-    FixedStr::new(format!("{:<7}", stat.to_text())).unwrap_or(stat)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use hongyan_carrier_wire::cmpp::encode;
-    use hongyan_carrier_wire::field::TerminalId;
-
-    fn receipt(form: ReceiptForm) -> Receipt {
-        Receipt {
-            message: MessageId(7),
-            number: TerminalId::new("13800138000").unwrap(),
-            source: FixedStr::default(),
-            service: FixedStr::default(),
-            stat: FixedStr::new("AF:4").unwrap(),
-            error: 0,
-            submitted: OffsetDateTime::UNIX_EPOCH,
-            text_start: Bytes::new(),
-            form,
-            padding: Padding::OfProtocol,
-            id_form: ReceiptId::OfProtocol,
-        }
-    }
-
-    #[test]
-    fn the_form_of_a_receipt_follows_the_session_unless_set() {
-        let now = OffsetDateTime::from_unix_timestamp(1_767_858_948).unwrap();
-        let cases = [
-            (ReceiptForm::OfVersion, Version::V2, 60),
-            (ReceiptForm::OfVersion, Version::V3, 71),
-            (ReceiptForm::Short, Version::V3, 60),
-            (ReceiptForm::Long, Version::V2, 71),
-        ];
-        for (form, version, octets) in cases {
-            let deliver = receipt_deliver(&receipt(form), version, now);
-            assert!(deliver.is_report());
-            assert_eq!(deliver.content.len(), octets);
-            let report = Report::decode(deliver.content.as_slice()).unwrap();
-            assert_eq!((report.msg_id, report.stat_text().as_str()), (MsgId(7), "AF:4"));
-            assert_eq!(report.done_time.as_str(), Some("2601081555"));
-            assert_eq!(report.stat.wire(), b"AF:4\0\0\0");
-        }
-        let blank = Receipt {
-            padding: Padding::Blank,
-            id_form: ReceiptId::Unknown,
-            ..receipt(ReceiptForm::OfVersion)
-        };
-        let report = report(&blank, Version::V3, now);
-        assert_eq!(report.stat.wire(), b"AF:4   ");
-        assert_ne!(report.msg_id, MsgId(7));
-    }
 
     #[test]
     fn the_length_of_a_content_is_found_in_both_versions() {
