@@ -159,7 +159,12 @@ impl<P: Protocol> Connection<P> {
                 read = stream.read_buf(&mut into), if room > 0 => match read {
                     Ok(0) => self.closing = Some("the client closed".to_owned()),
                     // Looked at again: it may have been told while it waited.
-                    Ok(_) if self.plays_dead() => received.clear(),
+                    Ok(octets) if self.plays_dead() => {
+                        received.clear();
+                        lock(&self.hub.ledger).connection(self.id, |connection| {
+                            connection.ignored_octets += octets as u64;
+                        });
+                    }
                     Ok(octets) => {
                         reading.took(octets);
                         self.receive(&mut received);

@@ -120,6 +120,8 @@ pub struct ConnectionCount {
     pub submits: u64,
     /// Those answered with 0.
     pub accepted: u64,
+    /// Octets that came while it played dead.
+    pub ignored_octets: u64,
     /// Why it ended, once it has.
     pub closed: Option<String>,
 }

@@ -422,11 +422,14 @@ async fn a_peer_that_is_gone<L: Link>() {
     gateway.set_faults(gone).unwrap();
     link.submitter().submit(1, &L::Submitter::message(NUMBER, "x"));
     link.submitter().flush().await;
-    // Longer than the gateway needs to look; nothing came of it.
-    tokio::time::sleep(std::time::Duration::from_millis(300)).await;
-    assert_eq!((gateway.stats().submits, gateway.stats().logins.now), (0, 1));
+    let ignored = gateway
+        .wait_for(PATIENCE, |stats| {
+            stats.connections.values().any(|one| one.ignored_octets > 0)
+        })
+        .await
+        .unwrap();
+    assert_eq!((ignored.submits, ignored.logins.now), (0, 1));
     gateway.set_faults(Faults::default()).unwrap();
-    tokio::time::sleep(std::time::Duration::from_millis(300)).await;
     link.submitter().submit(2, &L::Submitter::message(NUMBER, "x"));
     link.submitter()
         .turn_until(|client| !client.outcomes().is_empty())
