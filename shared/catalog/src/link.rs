@@ -45,7 +45,8 @@ pub struct Link {
     /// A response that takes longer is taken for lost.
     pub response_timeout: Duration,
     /// How often one submit leaves on one connection at most, in the same octets under the same sequence number, each
-    /// after a response timeout: 1 to 10. One-time codes leave once, whatever stands here.
+    /// after a response timeout: 1 to 10. One-time codes leave once, whatever stands here. With SMPP, whose centres need
+    /// not know a repetition by its number, everything does unless declared otherwise.
     pub submit_attempts: u8,
     /// The waits between attempts to connect; `None` where the service's own hold.
     pub reconnect: Option<Reconnect>,

@@ -157,7 +157,9 @@ fn smgp_has_two_versions() {
 
 #[test]
 fn smpp_says_how_numbers_and_ids_are_written() {
-    let Protocol::Smpp(plain) = one(SMPP).protocol else {
+    let plain = one(SMPP);
+    assert_eq!(plain.submit_attempts, 1);
+    let Protocol::Smpp(plain) = plain.protocol else {
         panic!("not SMPP");
     };
     assert_eq!(
@@ -176,8 +178,8 @@ fn smpp_says_how_numbers_and_ids_are_written() {
     );
     let block = "smpp: {system_type: VMA, bind: transmitter+receiver, source: {ton: 5, npi: 0}, \
                  destination: {ton: 2, npi: 1}, destination_prefix: '', ucs2_data_coding: 24, default_alphabet: latin1, \
-                 submit_coding: default, long_messages: sar, receipt_id: decimal, tls: {roots_file: roots.pem, server_name: smsc.example, cert_file: c.pem, \
-                 key_file: k.pem}}";
+                 submit_coding: default, long_messages: sar, receipt_id: decimal, tls: {roots_file: roots.pem, \
+                 server_name: smsc.example, cert_file: c.pem, key_file: k.pem}}";
     let Protocol::Smpp(smpp) = one(&format!("{SMPP}, connections: 2, {block}")).protocol else {
         panic!("not SMPP");
     };

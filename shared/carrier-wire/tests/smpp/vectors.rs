@@ -12,6 +12,7 @@ use hongyan_carrier_wire::smpp::pdu::{Address, Message, MessageBody};
 use hongyan_carrier_wire::smpp::receipt::{MessageState, Receipt};
 use hongyan_carrier_wire::smpp::tlv::Tlvs;
 use hongyan_carrier_wire::smpp::{CText, Command, FRAME_LIMITS, Packet, Pdu, Status, codec, decode, encode};
+use hongyan_carrier_wire::text::{Coding, Decoded};
 
 /// How many vectors there are of this protocol.
 const VECTORS: usize = 18;
@@ -296,8 +297,16 @@ fn p_35_user_data_of_packed_septets_has_its_header_in_front() {
     assert_eq!(*septets, 160);
     let udh = Udh::parse(user_data).unwrap();
     assert_eq!(udh.concat, Concat::new(Reference::Bits8(0), 3, 1));
+    let text = udh.text(user_data);
     // 160 septets less the header's seven, in as many octets as they need with one fill bit.
-    assert_eq!(udh.text(user_data).len(), (153 * 7 + 1_usize).div_ceil(8));
+    assert_eq!(text.len(), (153 * 7 + 1_usize).div_ceil(8));
+    let Decoded::Text { text: said, lossy } = Coding::Gsm7Packed.decode_behind(udh.len, text) else {
+        panic!("septets are text");
+    };
+    assert_eq!((said.len(), lossy), (153, false));
+    assert!(said.is_ascii(), "the vector is in English");
+    let packed = Coding::Gsm7Packed.encode_behind(udh.len, &said).unwrap();
+    assert_eq!(hex::encode(packed), hex::encode(text));
 }
 
 #[test]

@@ -105,7 +105,14 @@ fn link(dir: &Path, raw: &raw::Link, notes: &mut Notes<'_>) -> Option<Link> {
         10_000,
         notes,
     );
-    let attempts = values::number(raw.submit_attempts.as_ref(), "submit_attempts", 1..=10, 3, notes);
+    let attempts = values::number(
+        raw.submit_attempts.as_ref(),
+        "submit_attempts",
+        1..=10,
+        // SMPP promises nobody to know a repetition by its number.
+        if raw.protocol.value == "smpp" { 1 } else { 3 },
+        notes,
+    );
     let reconnect = raw.reconnect.as_ref().map(|raw| reconnect(raw, notes));
     let text = text_rules(raw, notes);
     if let Some(number) = &raw.access_number {
