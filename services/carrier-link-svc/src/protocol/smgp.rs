@@ -217,11 +217,8 @@ fn read(deliver: &Deliver) -> Inbound {
     )
 }
 
-/// Gateways leave `TP_udhi` out now and then; a header that numbers parts is known by its look then. No text begins
-/// with its control characters.
+/// Gateways leave `TP_udhi` out now and then, or say 0; a header that numbers parts is known by its look then. No text
+/// begins with its control characters.
 fn begins_with_header(tlvs: &Tlvs, content: &Bytes) -> bool {
-    match tlvs.tp_udhi() {
-        Some(tp_udhi) => has_udh(tp_udhi),
-        None => Udh::parse(content).is_ok_and(|header| header.concat.is_some()),
-    }
+    tlvs.tp_udhi().is_some_and(has_udh) || Udh::parse(content).is_ok_and(|header| header.concat.is_some())
 }
