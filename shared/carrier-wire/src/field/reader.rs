@@ -106,6 +106,26 @@ impl<'a> Reader<'a> {
         self.array(field).map(u32::from_be_bytes)
     }
 
+    /// The length that opens a PDU, which must be that of the whole of it.
+    ///
+    /// # Errors
+    ///
+    /// [`FieldError::OutOfBounds`] when it is not.
+    pub fn total_length(&mut self, field: &'static str) -> Result<(), FieldError> {
+        let offset = self.offset;
+        let whole = self.offset.saturating_add(self.left());
+        let announced = self.u32(field)?;
+        if usize::try_from(announced) == Ok(whole) {
+            Ok(())
+        } else {
+            Err(FieldError::OutOfBounds {
+                field,
+                offset,
+                why: "it is not the length of the PDU",
+            })
+        }
+    }
+
     /// Eight octets, big-endian.
     pub fn u64(&mut self, field: &'static str) -> Result<u64, FieldError> {
         self.array(field).map(u64::from_be_bytes)

@@ -19,7 +19,7 @@ pub(super) const ANSWER_BIT: u32 = 0x8000_0000;
 ///
 /// Which side it is decides [`Self::begin`]: [`Opening::Say`] makes the session the initiator, which logs in;
 /// [`Opening::Await`] makes it the acceptor, which is logged in to. The methods of the other side's login are
-/// never called.
+/// never called, so a dialect leaves them out.
 pub trait Dialect: fmt::Debug + Sized {
     /// Numbers the requests of one side; an answer copies it.
     type Sequence: Copy + Eq + fmt::Debug;
@@ -92,20 +92,30 @@ pub trait Dialect: fmt::Debug + Sized {
     /// # Errors
     ///
     /// Why there is no session.
-    fn login_answered(&mut self, answer: &Self::Pdu) -> Result<Self::Opened, CloseReason>;
+    fn login_answered(&mut self, answer: &Self::Pdu) -> Result<Self::Opened, CloseReason> {
+        let _ = answer;
+        Err(CloseReason::LoginUnreadable)
+    }
 
     /// Acceptor: a login. `None` when the PDU is none after all.
-    fn login_requested(&mut self, login: Self::Pdu) -> Option<Self::Login>;
+    fn login_requested(&mut self, login: Self::Pdu) -> Option<Self::Login> {
+        let _ = login;
+        None
+    }
 
     /// Acceptor: what the login is answered with, and whether there is a session.
     fn answer_login(&mut self, verdict: Self::Verdict) -> (Self::Pdu, Result<Self::Opened, CloseReason>);
 
     /// The question whether the peer is alive. `None` in a protocol without one: there an initiator ends the session
     /// when nothing happens for the idle time, and an acceptor closes it.
-    fn keep_alive(&self) -> Option<Self::Pdu>;
+    fn keep_alive(&self) -> Option<Self::Pdu> {
+        None
+    }
 
     /// The answer to such a question of the peer.
-    fn keep_alive_answer(&self) -> Option<Self::Pdu>;
+    fn keep_alive_answer(&self) -> Option<Self::Pdu> {
+        None
+    }
 
     /// The wish to end the session.
     fn end(&self) -> Self::Pdu;

@@ -27,6 +27,7 @@ mod event;
 mod keep_alive;
 mod limits;
 mod machine;
+mod numbering;
 mod peer;
 mod window;
 
@@ -35,3 +36,4 @@ pub use dialect::{Dialect, Kind, Opening, Refusal};
 pub use event::{Event, Outcome, Repeat, Up};
 pub use limits::{SessionLimits, SettingsError};
 pub use machine::Session;
+pub(crate) use numbering::Counter;

@@ -49,19 +49,8 @@ pub fn decode(version: Version, frame: &Bytes) -> Result<Packet, DecodeError> {
 }
 
 fn read_header(reader: &mut Reader<'_>) -> Result<(u32, u32), FieldError> {
-    let present = reader.left();
-    let length = reader.u32("Total_Length")?;
-    let command = reader.u32("Command_Id")?;
-    let sequence = reader.u32("Sequence_Id")?;
-    if usize::try_from(length) == Ok(present) {
-        Ok((command, sequence))
-    } else {
-        Err(FieldError::OutOfBounds {
-            field: "Total_Length",
-            offset: 0,
-            why: "it is not the length of the PDU",
-        })
-    }
+    reader.total_length("Total_Length")?;
+    Ok((reader.u32("Command_Id")?, reader.u32("Sequence_Id")?))
 }
 
 fn read_body(

@@ -5,7 +5,7 @@ use std::convert::Infallible;
 use bytes::{Bytes, BytesMut};
 
 use super::{
-    Numbering, STATUS_VERSION_TOO_HIGH, STRUCTURE, identity, leading_msg_id, malformed_answer, write,
+    STATUS_VERSION_TOO_HIGH, STRUCTURE, common_kind, identity, leading_msg_id, malformed_answer, write,
 };
 use crate::cmpp::auth::{self, Secret, Timestamp};
 use crate::cmpp::pdu::{ActiveTestResp, ConnectResp, DeliverResp};
@@ -14,7 +14,7 @@ use crate::cmpp::{
 };
 use crate::field::FixedStr;
 use crate::frame::FrameLimits;
-use crate::session::{CloseReason, Dialect, Kind, Opening, Refusal};
+use crate::session::{CloseReason, Counter, Dialect, Kind, Opening, Refusal};
 
 /// Who logs in.
 #[derive(Debug, Clone)]
@@ -62,7 +62,7 @@ pub struct Client {
     /// That asked for until the login is through, then that agreed.
     version: Version,
     authenticator_source: [u8; 16],
-    numbering: Numbering,
+    numbering: Counter,
 }
 
 impl Client {
@@ -71,7 +71,7 @@ impl Client {
         Self {
             version: settings.version,
             authenticator_source: [0; 16],
-            numbering: Numbering(settings.first_sequence),
+            numbering: Counter::from(settings.first_sequence),
             settings,
         }
     }
@@ -124,14 +124,7 @@ impl Dialect for Client {
             Pdu::ConnectResp(_) => Kind::LoginAnswer,
             Pdu::SubmitResp(_) | Pdu::QueryResp(_) | Pdu::CancelResp(_) => Kind::Answer,
             Pdu::Deliver(_) => Kind::Request,
-            Pdu::ActiveTest => Kind::KeepAlive,
-            Pdu::ActiveTestResp(_) => Kind::KeepAliveAnswer,
-            Pdu::Terminate => Kind::End,
-            Pdu::TerminateResp => Kind::EndAnswer,
-            Pdu::Unknown { .. } => Kind::Unknown,
-            Pdu::Connect(_) | Pdu::Submit(_) | Pdu::DeliverResp(_) | Pdu::Query(_) | Pdu::Cancel(_) => {
-                Kind::Unexpected
-            }
+            other => common_kind(other),
         }
     }
 
@@ -167,10 +160,6 @@ impl Dialect for Client {
             server_version: resp.version,
             gateway_proved: proved,
         })
-    }
-
-    fn login_requested(&mut self, _login: Pdu) -> Option<Infallible> {
-        None
     }
 
     fn answer_login(&mut self, verdict: Infallible) -> (Pdu, Result<LoggedIn, CloseReason>) {

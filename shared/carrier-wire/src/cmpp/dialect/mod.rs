@@ -10,25 +10,13 @@ use bytes::BytesMut;
 
 use super::pdu::{CancelResp, DeliverResp, SubmitResp};
 use super::{DecodeError, EncodeError, HEADER_LEN, MsgId, Pdu, Version, command, encode};
+use crate::session::Kind;
 
 /// Status of a `CONNECT_RESP` that says the version is too high.
 const STATUS_VERSION_TOO_HIGH: u32 = 4;
 
 /// Status and result that refuse a PDU which cannot be read.
 const STRUCTURE: u32 = 1;
-
-/// Numbers the requests of one side. Numbers come round after 2^32 requests, long after the answer to the first of
-/// them was due.
-#[derive(Debug)]
-struct Numbering(u32);
-
-impl Numbering {
-    const fn next(&mut self) -> u32 {
-        let number = self.0;
-        self.0 = number.wrapping_add(1);
-        number
-    }
-}
 
 /// Writes a PDU; a result that the version's one octet cannot say becomes 255, which is refused as well.
 fn write(version: Version, sequence: u32, pdu: &Pdu, out: &mut BytesMut) -> Result<(), EncodeError> {
@@ -62,6 +50,18 @@ fn write(version: Version, sequence: u32, pdu: &Pdu, out: &mut BytesMut) -> Resu
             )
         }
         _ => encode(version, sequence, pdu, out),
+    }
+}
+
+/// What a PDU is to either side, when it is neither of its login nor of its messages.
+const fn common_kind(pdu: &Pdu) -> Kind {
+    match pdu {
+        Pdu::ActiveTest => Kind::KeepAlive,
+        Pdu::ActiveTestResp(_) => Kind::KeepAliveAnswer,
+        Pdu::Terminate => Kind::End,
+        Pdu::TerminateResp => Kind::EndAnswer,
+        Pdu::Unknown { .. } => Kind::Unknown,
+        _ => Kind::Unexpected,
     }
 }
 

@@ -2,7 +2,7 @@
 
 use bytes::{Bytes, BytesMut};
 
-use super::{Numbering, STATUS_VERSION_TOO_HIGH, STRUCTURE, identity, malformed_answer, write};
+use super::{STATUS_VERSION_TOO_HIGH, STRUCTURE, common_kind, identity, malformed_answer, write};
 use crate::cmpp::auth::{self, Secret};
 use crate::cmpp::pdu::{ActiveTestResp, CancelResp, Connect, ConnectResp, SubmitResp};
 use crate::cmpp::{
@@ -10,7 +10,7 @@ use crate::cmpp::{
 };
 use crate::field::FixedStr;
 use crate::frame::FrameLimits;
-use crate::session::{CloseReason, Dialect, Kind, Opening, Refusal};
+use crate::session::{CloseReason, Counter, Dialect, Kind, Opening, Refusal};
 
 /// Status that refuses a login for a wrong proof.
 const STATUS_AUTHENTICATION: u32 = 3;
@@ -64,7 +64,7 @@ pub struct Server {
     /// The highest until the login is through, then that agreed.
     version: Version,
     asked: Connect,
-    numbering: Numbering,
+    numbering: Counter,
 }
 
 impl Server {
@@ -74,7 +74,7 @@ impl Server {
             settings,
             version: settings.max_version,
             asked: Connect::default(),
-            numbering: Numbering(1),
+            numbering: Counter::from(1),
         }
     }
 
@@ -118,16 +118,7 @@ impl Dialect for Server {
             Pdu::Connect(_) => Kind::Login,
             Pdu::Submit(_) | Pdu::Query(_) | Pdu::Cancel(_) => Kind::Request,
             Pdu::DeliverResp(_) => Kind::Answer,
-            Pdu::ActiveTest => Kind::KeepAlive,
-            Pdu::ActiveTestResp(_) => Kind::KeepAliveAnswer,
-            Pdu::Terminate => Kind::End,
-            Pdu::TerminateResp => Kind::EndAnswer,
-            Pdu::Unknown { .. } => Kind::Unknown,
-            Pdu::ConnectResp(_)
-            | Pdu::SubmitResp(_)
-            | Pdu::Deliver(_)
-            | Pdu::QueryResp(_)
-            | Pdu::CancelResp(_) => Kind::Unexpected,
+            other => common_kind(other),
         }
     }
 
@@ -137,10 +128,6 @@ impl Dialect for Server {
 
     fn identity(pdu: &Pdu) -> u64 {
         identity(pdu)
-    }
-
-    fn login_answered(&mut self, _answer: &Pdu) -> Result<Admitted, CloseReason> {
-        Err(CloseReason::LoginRefused { status: STRUCTURE })
     }
 
     fn login_requested(&mut self, login: Pdu) -> Option<Connect> {

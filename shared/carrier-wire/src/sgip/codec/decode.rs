@@ -44,19 +44,11 @@ pub fn decode(frame: &Bytes) -> Result<Packet, DecodeError> {
 }
 
 fn read_header(reader: &mut Reader<'_>) -> Result<(u32, Sequence), FieldError> {
-    let present = reader.left();
-    let length = reader.u32("Message Length")?;
-    let command = reader.u32("Command ID")?;
-    let sequence = read_sequence(reader, "Sequence Number")?;
-    if usize::try_from(length) == Ok(present) {
-        Ok((command, sequence))
-    } else {
-        Err(FieldError::OutOfBounds {
-            field: "Message Length",
-            offset: 0,
-            why: "it is not the length of the PDU",
-        })
-    }
+    reader.total_length("Message Length")?;
+    Ok((
+        reader.u32("Command ID")?,
+        read_sequence(reader, "Sequence Number")?,
+    ))
 }
 
 fn read_body(command: Command, frame: &Bytes, reader: &mut Reader<'_>) -> Result<Pdu, FieldError> {

@@ -108,12 +108,6 @@ impl Dialect for Acceptor {
         pdu.command_id()
     }
 
-    fn login_answered(&mut self, _: &Pdu) -> Result<Opened, CloseReason> {
-        Err(CloseReason::LoginRefused {
-            status: results::NONE_TOLD,
-        })
-    }
-
     fn login_requested(&mut self, login: Pdu) -> Option<Login> {
         let Pdu::Bind(Bind {
             login_type,
@@ -147,14 +141,6 @@ impl Dialect for Acceptor {
             })
         };
         (Pdu::BindResp(Resp::new(result)), opened)
-    }
-
-    fn keep_alive(&self) -> Option<Pdu> {
-        None
-    }
-
-    fn keep_alive_answer(&self) -> Option<Pdu> {
-        None
     }
 
     fn end(&self) -> Pdu {

@@ -104,20 +104,8 @@ impl Dialect for Initiator {
         })
     }
 
-    fn login_requested(&mut self, _: Pdu) -> Option<Infallible> {
-        None
-    }
-
     fn answer_login(&mut self, verdict: Infallible) -> (Pdu, Result<Opened, CloseReason>) {
         match verdict {}
-    }
-
-    fn keep_alive(&self) -> Option<Pdu> {
-        None
-    }
-
-    fn keep_alive_answer(&self) -> Option<Pdu> {
-        None
     }
 
     fn end(&self) -> Pdu {

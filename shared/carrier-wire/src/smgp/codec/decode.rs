@@ -45,19 +45,8 @@ pub fn decode(version: Version, frame: &Bytes) -> Result<Packet, DecodeError> {
 }
 
 fn read_header(reader: &mut Reader<'_>) -> Result<(u32, u32), FieldError> {
-    let present = reader.left();
-    let length = reader.u32("PacketLength")?;
-    let command = reader.u32("RequestID")?;
-    let sequence = reader.u32("SequenceID")?;
-    if usize::try_from(length) == Ok(present) {
-        Ok((command, sequence))
-    } else {
-        Err(FieldError::OutOfBounds {
-            field: "PacketLength",
-            offset: 0,
-            why: "it is not the length of the PDU",
-        })
-    }
+    reader.total_length("PacketLength")?;
+    Ok((reader.u32("RequestID")?, reader.u32("SequenceID")?))
 }
 
 fn read_body(

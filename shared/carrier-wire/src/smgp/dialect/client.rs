@@ -4,11 +4,11 @@ use std::convert::Infallible;
 
 use bytes::{Bytes, BytesMut};
 
-use super::{Numbering, identity, leading_msg_id, malformed_answer};
+use super::{common_kind, identity, leading_msg_id, malformed_answer};
 use crate::field::FixedStr;
 use crate::frame::FrameLimits;
 use crate::login::{Secret, Timestamp};
-use crate::session::{CloseReason, Dialect, Kind, Opening, Refusal};
+use crate::session::{CloseReason, Counter, Dialect, Kind, Opening, Refusal};
 use crate::smgp::pdu::{DeliverResp, LoginMode, LoginResp};
 use crate::smgp::{
     Command, DecodeError, EncodeError, FRAME_LIMITS, Packet, Pdu, Version, auth, decode, encode, status,
@@ -65,7 +65,7 @@ pub struct Client {
     version: Version,
     /// What the gateway must prove to have seen.
     proof: [u8; 16],
-    numbering: Numbering,
+    numbering: Counter,
 }
 
 impl Client {
@@ -74,7 +74,7 @@ impl Client {
         Self {
             version: settings.version,
             proof: [0; 16],
-            numbering: Numbering(settings.first_sequence),
+            numbering: Counter::from(settings.first_sequence),
             settings,
         }
     }
@@ -127,12 +127,7 @@ impl Dialect for Client {
             Pdu::LoginResp(_) => Kind::LoginAnswer,
             Pdu::SubmitResp(_) | Pdu::QueryResp(_) => Kind::Answer,
             Pdu::Deliver(_) => Kind::Request,
-            Pdu::ActiveTest => Kind::KeepAlive,
-            Pdu::ActiveTestResp => Kind::KeepAliveAnswer,
-            Pdu::Exit => Kind::End,
-            Pdu::ExitResp => Kind::EndAnswer,
-            Pdu::Unknown { .. } => Kind::Unknown,
-            Pdu::Login(_) | Pdu::Submit(_) | Pdu::DeliverResp(_) | Pdu::Query(_) => Kind::Unexpected,
+            other => common_kind(other),
         }
     }
 
@@ -170,10 +165,6 @@ impl Dialect for Client {
             server_version: resp.server_version,
             gateway_proved: proved,
         })
-    }
-
-    fn login_requested(&mut self, _login: Pdu) -> Option<Infallible> {
-        None
     }
 
     fn answer_login(&mut self, verdict: Infallible) -> (Pdu, Result<LoggedIn, CloseReason>) {

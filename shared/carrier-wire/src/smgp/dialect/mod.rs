@@ -9,17 +9,17 @@ pub use client::{Client, ClientSettings, LoggedIn, ServerCheck};
 pub use server::{Admitted, HigherVersion, Server, ServerSettings, Verdict};
 
 use super::{DecodeError, HEADER_LEN, MsgId, Pdu, command};
+use crate::session::Kind;
 
-/// Numbers the requests of one side. Numbers come round after 2^32 requests, long after the answer to the first of
-/// them was due.
-#[derive(Debug)]
-struct Numbering(u32);
-
-impl Numbering {
-    const fn next(&mut self) -> u32 {
-        let number = self.0;
-        self.0 = number.wrapping_add(1);
-        number
+/// What a PDU is to either side, when it is neither of its login nor of its messages.
+const fn common_kind(pdu: &Pdu) -> Kind {
+    match pdu {
+        Pdu::ActiveTest => Kind::KeepAlive,
+        Pdu::ActiveTestResp => Kind::KeepAliveAnswer,
+        Pdu::Exit => Kind::End,
+        Pdu::ExitResp => Kind::EndAnswer,
+        Pdu::Unknown { .. } => Kind::Unknown,
+        _ => Kind::Unexpected,
     }
 }
 

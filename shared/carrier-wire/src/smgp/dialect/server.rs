@@ -2,11 +2,11 @@
 
 use bytes::{Bytes, BytesMut};
 
-use super::{Numbering, identity, malformed_answer};
+use super::{common_kind, identity, malformed_answer};
 use crate::field::FixedStr;
 use crate::frame::FrameLimits;
 use crate::login::Secret;
-use crate::session::{CloseReason, Dialect, Kind, Opening, Refusal};
+use crate::session::{CloseReason, Counter, Dialect, Kind, Opening, Refusal};
 use crate::smgp::pdu::{Login, LoginMode, LoginResp, SubmitResp};
 use crate::smgp::{
     Command, DecodeError, EncodeError, FRAME_LIMITS, MsgId, Packet, Pdu, Version, auth, decode, encode,
@@ -65,7 +65,7 @@ pub struct Server {
     version: Version,
     asked: Login,
     mode: LoginMode,
-    numbering: Numbering,
+    numbering: Counter,
 }
 
 impl Server {
@@ -76,7 +76,7 @@ impl Server {
             version: settings.max_version,
             asked: Login::default(),
             mode: LoginMode::Both,
-            numbering: Numbering(1),
+            numbering: Counter::from(1),
         }
     }
 
@@ -121,12 +121,7 @@ impl Dialect for Server {
             Pdu::Submit(_) if !self.mode.submits() => Kind::Unexpected,
             Pdu::Submit(_) | Pdu::Query(_) => Kind::Request,
             Pdu::DeliverResp(_) => Kind::Answer,
-            Pdu::ActiveTest => Kind::KeepAlive,
-            Pdu::ActiveTestResp => Kind::KeepAliveAnswer,
-            Pdu::Exit => Kind::End,
-            Pdu::ExitResp => Kind::EndAnswer,
-            Pdu::Unknown { .. } => Kind::Unknown,
-            Pdu::LoginResp(_) | Pdu::SubmitResp(_) | Pdu::Deliver(_) | Pdu::QueryResp(_) => Kind::Unexpected,
+            other => common_kind(other),
         }
     }
 
@@ -136,12 +131,6 @@ impl Dialect for Server {
 
     fn identity(pdu: &Pdu) -> u64 {
         identity(pdu)
-    }
-
-    fn login_answered(&mut self, _answer: &Pdu) -> Result<Admitted, CloseReason> {
-        Err(CloseReason::LoginRefused {
-            status: status::STRUCTURE,
-        })
     }
 
     fn login_requested(&mut self, login: Pdu) -> Option<Login> {

@@ -99,20 +99,11 @@ pub fn decode_strict(frame: &Bytes) -> Result<Packet, DecodeError> {
 }
 
 fn read_header(reader: &mut Reader<'_>) -> Result<(u32, Status, u32), FieldError> {
-    let present = reader.left();
-    let length = reader.u32("command_length")?;
+    reader.total_length("command_length")?;
     let command = reader.u32("command_id")?;
     let status = reader.u32("command_status")?;
     let sequence = reader.u32("sequence_number")?;
-    if usize::try_from(length) == Ok(present) {
-        Ok((command, Status(status), sequence))
-    } else {
-        Err(FieldError::OutOfBounds {
-            field: "command_length",
-            offset: 0,
-            why: "it is not the length of the PDU",
-        })
-    }
+    Ok((command, Status(status), sequence))
 }
 
 /// What stands after the header.

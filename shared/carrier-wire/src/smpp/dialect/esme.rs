@@ -121,10 +121,6 @@ impl Dialect for Esme {
         }
     }
 
-    fn login_requested(&mut self, _login: Pdu) -> Option<Infallible> {
-        None
-    }
-
     fn answer_login(&mut self, verdict: Infallible) -> (Pdu, Result<EsmeOpened, CloseReason>) {
         match verdict {}
     }

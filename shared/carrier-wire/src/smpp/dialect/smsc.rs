@@ -130,12 +130,6 @@ impl Dialect for Smsc {
         super::answers(request_command, answer)
     }
 
-    fn login_answered(&mut self, answer: &Pdu) -> Result<SmscOpened, CloseReason> {
-        Err(CloseReason::LoginRefused {
-            status: answer.status().0,
-        })
-    }
-
     fn login_requested(&mut self, login: Pdu) -> Option<Bind> {
         match login {
             Pdu::Bind(bind) => {
