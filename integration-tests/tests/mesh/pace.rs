@@ -99,8 +99,10 @@ async fn no_second_sees_more_than_the_pace_and_it_is_used_while_work_waits() {
     let seconds = setting.unwrap_or(SECONDS);
     // Everything must be through in a few times as long, however slow the machine.
     let limit = Duration::from_secs(60 + 10 * seconds);
-    let mesh = OwnMesh::with(six_links).await;
+    let mut mesh = OwnMesh::with(six_links).await;
     let insurer = mesh.client(INSURER).await.unwrap();
+    // All work waits before the links begin: so there is always some while they are at it.
+    mesh.terminate("carrier-link-svc").await.unwrap();
     let count = 6 * PACE * seconds;
     for some in messages(count).chunks(20_000) {
         let answers = send_all(&insurer, some, limit).await.unwrap();
@@ -110,6 +112,7 @@ async fn no_second_sees_more_than_the_pace_and_it_is_used_while_work_waits() {
             answers.refused.len()
         );
     }
+    mesh.restart("carrier-link-svc").await.unwrap();
     let gateways = mesh.gateways();
     wait::until("the carriers have everything", limit, || async {
         let mut accepted = 0;
