@@ -9,7 +9,7 @@ use crate::{clock, link::LinkShared, store::Job};
 
 /// Told again so often, though nothing has changed.
 const PERIOD: Duration = Duration::from_secs(2);
-/// So long a process that can send counts after it has said so for the last time.
+/// So long at least a process that can send counts after it has said so for the last time.
 const READY_KEPT: Duration = Duration::from_secs(6);
 
 /// Runs until told to end, then says that this process no longer counts.
@@ -48,7 +48,11 @@ async fn tell(link: &LinkShared, ready: usize, is_gone: bool) {
     };
     let told = link.store.run([&job]).await;
     let kept = if ready > 0 {
-        link.store.tell_ready(READY_KEPT).await
+        // The link is down for everybody only when nobody could send for the whole bound: a process that waits for
+        // another one's connections has had none itself for as long as it lives.
+        link.store
+            .tell_ready(READY_KEPT.max(link.tuning.down_after))
+            .await
     } else {
         Ok(())
     };

@@ -19,7 +19,7 @@ use crate::{
     link::LinkShared,
     outbound::{Outbound, Unreadable, Unsendable},
     policy::{Intent, Resume, sends_again},
-    store::{Job, Place, Reply, Store},
+    store::{Hold, Job, Place, Reply, Store},
     work::{Work, process_span, traceparent},
 };
 
@@ -296,6 +296,7 @@ impl Intake {
             told,
             traceparent: work.traceparent(),
             doubt: Some(self.link.doubt(&work, now_ms)),
+            hold: Hold::Any,
             now_ms,
         };
         match self.settle(&job, shutdown).await {
@@ -332,6 +333,7 @@ impl Intake {
             told,
             traceparent: traceparent(carried),
             doubt: None,
+            hold: Hold::Any,
             now_ms,
         };
         self.settle(&job, shutdown).await;

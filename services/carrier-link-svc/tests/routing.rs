@@ -228,7 +228,9 @@ async fn a_repetition_that_the_carrier_has_had_before_is_not_sent_a_third_time()
     let mut link = world.declare(gateway.address);
     link.response_timeout = Duration::from_millis(300);
     link.submit_attempts = 5;
-    let replica = world.run(&link);
+    let mut common = world.common();
+    common.tuning.max_attempts = 1;
+    let replica = World::run_as(&link, &common);
     let notice = world.queue(Notice, 1, "notice").await;
     eventually("nobody knows", || async {
         world.story(notice).await == ["uncertain 1 resend false"]

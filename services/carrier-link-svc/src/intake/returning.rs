@@ -9,7 +9,7 @@ use crate::{
     clock,
     events::About,
     policy::{Intent, Resume},
-    store::Job,
+    store::{Hold, Job, Reply},
     work::traceparent,
 };
 
@@ -83,18 +83,20 @@ impl Intake {
             0,
             now_ms,
         );
-        metrics::counter!(
-            "hongyan_link_returned_total", "link" => self.link.name().to_owned(), "reason" => "LINK_DOWN"
-        )
-        .increment(1);
         let job = Job::Settle {
             place: opened.place.clone(),
             goes_on_after: None,
             told,
             traceparent: traceparent(opened.carried),
             doubt: None,
+            hold: Hold::OursOnce,
             now_ms,
         };
-        self.settle(&job, shutdown).await;
+        if self.settle(&job, shutdown).await == Some(Reply::Done) {
+            metrics::counter!(
+                "hongyan_link_returned_total", "link" => self.link.name().to_owned(), "reason" => "LINK_DOWN"
+            )
+            .increment(1);
+        }
     }
 }

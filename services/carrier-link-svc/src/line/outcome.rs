@@ -11,7 +11,7 @@ use crate::{
     events::{About, Submitted, Told},
     policy::{repeats, sends_again},
     protocol::{NotSent, Outcome, Refused},
-    store::{Doubt, Job, Left},
+    store::{Attempt, Doubt, Hold, Job, Left, Reserved},
     work::Work,
 };
 
@@ -63,16 +63,22 @@ impl Line {
             Outcome::Refused {
                 raw_code,
                 why: Refused::Throttled,
-            } => self.throttled(flight, &raw_code, now_ms),
+            } => {
+                if has_left_again {
+                    self.tell_repeated(&flight);
+                }
+                self.throttled(flight, &raw_code, has_left_again, now_ms);
+            }
             // It left more than once, and the carrier has had it before: taken, under an id that is not known.
             Outcome::Refused {
                 why: Refused::Repeated,
                 ..
             } if has_left_again => self.uncertain(token, flight, Uncertain::Unreadable),
+            // Of what left more than once, the answer is to one copy alone.
             Outcome::Refused {
                 raw_code,
                 why: Refused::NoRoute,
-            } if flight.work.is_untouched() => self.no_route(flight, &raw_code),
+            } if flight.work.is_untouched() && !has_left_again => self.no_route(flight, &raw_code),
             Outcome::Refused { raw_code, .. } => self.refused(flight, &raw_code),
             Outcome::Uncertain(why) => self.uncertain(token, flight, why),
             Outcome::NotSent(NotSent::Unwritable(field)) => {
@@ -148,7 +154,7 @@ impl Line {
         self.order(job, pending, None);
     }
 
-    fn throttled(&mut self, flight: Flight, raw_code: &str, now_ms: u64) {
+    fn throttled(&mut self, flight: Flight, raw_code: &str, has_left_again: bool, now_ms: u64) {
         metrics::counter!("hongyan_link_throttled_total", "link" => self.link.name().to_owned()).increment(1);
         self.pause.throttled(now_ms);
         self.link.pace.throttled();
@@ -158,10 +164,21 @@ impl Line {
             self.refused(flight, raw_code);
             return;
         }
-        // The carrier has certainly not got it. Its next attempt is a new request, under a number of its own.
+        // Its next attempt is a new request, under a number of its own. The carrier has certainly not got it; but for one
+        // that left more than once: another copy may be there, and its receipt must find the message.
         let mut work = flight.work;
-        let clear = Job::Clear(work.place.clone(), work.next_attempt());
-        work.reserved = None;
+        let reserved = work.reserved.take().filter(|_| !has_left_again);
+        let clear = Job::Clear(
+            work.place.clone(),
+            Attempt {
+                reserved: reserved.map(|carrier_message_id| Reserved {
+                    carrier_message_id,
+                    traceparent: String::new(),
+                }),
+                ..work.next_attempt()
+            },
+        );
+        work.attempt += u32::from(has_left_again);
         self.order(clear, Pending::Throttled(work), None);
     }
 
@@ -193,7 +210,7 @@ impl Line {
             work.attempt,
             now_ms,
         );
-        self.end(work, told, None, "RETURNED", now_ms);
+        self.end_as(work, told, None, "RETURNED", Hold::Ours, now_ms);
     }
 
     fn uncertain(&mut self, token: u64, flight: Flight, why: Uncertain) {
@@ -243,6 +260,7 @@ impl Line {
             told,
             traceparent: work.traceparent_in(&span),
             doubt,
+            hold: Hold::Any,
             now_ms,
         };
         work.attempt += 1;
@@ -306,6 +324,18 @@ impl Line {
     }
 
     fn end(&mut self, work: Work, told: Told, doubt: Option<Doubt>, outcome: &str, now_ms: u64) {
+        self.end_as(work, told, doubt, outcome, Hold::Any, now_ms);
+    }
+
+    fn end_as(
+        &mut self,
+        work: Work,
+        told: Told,
+        doubt: Option<Doubt>,
+        outcome: &str,
+        hold: Hold,
+        now_ms: u64,
+    ) {
         work.span.record(names::OUTCOME, outcome);
         let job = Job::Settle {
             place: work.place.clone(),
@@ -313,6 +343,7 @@ impl Line {
             told,
             traceparent: work.traceparent(),
             doubt,
+            hold,
             now_ms,
         };
         self.order(job, Pending::Final(work.place), None);

@@ -9,7 +9,7 @@ use redis::{Value, from_redis_value};
 use super::{
     GROUP,
     doubts::orphan_member,
-    job::{Attempt, Collected, Doubt, Job, PartReply, ReceiptReply, Reply},
+    job::{Attempt, Collected, Doubt, Hold, Job, PartReply, ReceiptReply, Reply},
     keys,
 };
 
@@ -22,6 +22,8 @@ const PARKED_KEPT_MS: u64 = 3_600_000;
 const MOST_PARKED: usize = 4;
 /// As long as the carrier has for a receipt.
 const DOUBT_KEPT_MS: u64 = 48 * 3_600_000;
+/// What has gone back for want of a connection, and came back, waits so long before it goes back again.
+const RETURNED_KEPT_MS: u64 = 600_000;
 /// About one number; more could not be told apart anyway.
 const MOST_DOUBTS: usize = 16;
 /// A carrier repeats an unanswered uplink for a day at most.
@@ -131,6 +133,7 @@ impl Job {
                 told,
                 traceparent,
                 doubt,
+                hold,
                 now_ms,
             } => tellers(
                 SETTLE.prepare().key(place.stream.as_ref()).key(keys::intent(
@@ -142,6 +145,7 @@ impl Job {
             )
             .key(keys::doubt(place.partition, link, tag_of(doubt.as_ref())))
             .key(keys::doubts_due(place.partition))
+            .key(keys::returned(place.partition, link, place.message_id))
             .arg(GROUP)
             .arg(place.id.to_string())
             .arg(
@@ -163,7 +167,13 @@ impl Job {
             .arg(DOUBT_KEPT_MS)
             .arg(MOST_DOUBTS)
             .arg(keys::doubt_member(link, tag_of(doubt.as_ref())))
-            .arg(doubt.as_ref().map_or(0, |doubt| doubt.look_at_ms)),
+            .arg(doubt.as_ref().map_or(0, |doubt| doubt.look_at_ms))
+            .arg(if *hold == Hold::Any { "" } else { consumer })
+            .arg(if *hold == Hold::OursOnce {
+                RETURNED_KEPT_MS
+            } else {
+                0
+            }),
             Self::Receipt {
                 partition,
                 carrier_message_id,

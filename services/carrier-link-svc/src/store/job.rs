@@ -94,6 +94,8 @@ pub enum Job {
         traceparent: String,
         /// Where nobody knows whether the carrier has the segment.
         doubt: Option<Doubt>,
+        /// Whose the message must be.
+        hold: Hold,
         /// When.
         now_ms: u64,
     },
@@ -161,6 +163,17 @@ pub enum Job {
         /// When.
         now_ms: u64,
     },
+}
+
+/// Whose a message must be for it to be settled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Hold {
+    /// Anybody's: what is told holds whoever has it by now.
+    Any,
+    /// Ours, in the same step: what goes back to dispatch must not go on here as well.
+    Ours,
+    /// Ours, and it has not gone back for want of a connection lately: dispatch may have nowhere else to send it.
+    OursOnce,
 }
 
 /// A submit without answer, which a receipt may settle.

@@ -22,6 +22,11 @@ pub(super) fn intent(partition: Partition, link: &LinkName, message_id: MessageI
     format!("{{{partition}}}:intent:{link}:{message_id}")
 }
 
+/// There where a message went back for want of a connection: `{p0}:returned:<link>:<message id>`.
+pub(super) fn returned(partition: Partition, link: &LinkName, message_id: MessageId) -> String {
+    format!("{{{partition}}}:returned:{link}:{message_id}")
+}
+
 /// Whose a carrier's id is: `{p0}:mid:<link>:<id>`.
 pub(super) fn mid(partition: Partition, link: &LinkName, carrier_message_id: &str) -> String {
     format!("{{{partition}}}:mid:{link}:{carrier_message_id}")

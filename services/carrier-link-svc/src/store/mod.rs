@@ -32,7 +32,7 @@ use hongyan_throttle::Budget;
 
 pub use doubts::{DoubtsAbout, InDoubt, Orphan};
 pub use job::{
-    Attempt, Collected, Doubt, Job, Left, PartJob, PartReply, Place, ReceiptReply, Reply, Reserved,
+    Attempt, Collected, Doubt, Hold, Job, Left, PartJob, PartReply, Place, ReceiptReply, Reply, Reserved,
 };
 pub use keys::{link_of_parts, parts as parts_key};
 

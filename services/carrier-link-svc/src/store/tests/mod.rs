@@ -13,7 +13,7 @@ use hongyan_queue::{Consumer, Redis, keys as shared};
 use prost::Message as _;
 
 use super::{
-    Attempt, Doubt, Job, Left, PartJob, PartReply, Place, ReceiptReply, Reply, Store, keys, parts_key,
+    Attempt, Doubt, Hold, Job, Left, PartJob, PartReply, Place, ReceiptReply, Reply, Store, keys, parts_key,
 };
 use crate::{
     events::{About, Submitted, Told},
@@ -186,6 +186,7 @@ fn settle(place: &Place, goes_on_after: Option<u32>) -> Job {
             segment: 1,
             look_at_ms: NOW_MS + 1_000,
         }),
+        hold: Hold::Any,
         now_ms: NOW_MS,
     }
 }

@@ -129,3 +129,17 @@ async fn who_does_not_hold_the_message_reserves_nothing() {
         Reply::Receipt(ReceiptReply::Parked)
     );
 }
+
+#[tokio::test]
+async fn the_intent_of_a_further_attempt_is_taken_back_and_the_id_of_the_first_one_is_kept() {
+    let world = World::new().await;
+    let place = world.taken(&world.store, 1).await;
+    world.run(Job::Intent(place.clone(), reserving(1, 1))).await;
+    world.run(settle(&place, Some(1))).await;
+    world.run(Job::Intent(place.clone(), reserving(1, 2))).await;
+    assert_eq!(
+        world.run(Job::Clear(place.clone(), reserving(1, 2))).await,
+        Reply::Done
+    );
+    assert_eq!(world.run(receipt(ID, "DELIVRD")).await, matched(&place, 1));
+}

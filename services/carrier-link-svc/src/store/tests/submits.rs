@@ -206,3 +206,48 @@ async fn an_answer_changes_no_intent_of_another_consumer() {
         .unwrap();
     assert_eq!(kept, 0);
 }
+
+fn returned(place: &Place, hold: Hold) -> Job {
+    match settle(place, None) {
+        Job::Settle {
+            place,
+            told,
+            traceparent,
+            now_ms,
+            ..
+        } => Job::Settle {
+            place,
+            goes_on_after: None,
+            told,
+            traceparent,
+            doubt: None,
+            hold,
+            now_ms,
+        },
+        other => other,
+    }
+}
+
+#[tokio::test]
+async fn a_message_goes_back_only_from_whom_it_is_with() {
+    let world = World::new().await;
+    let place = world.taken(&world.store, 1).await;
+    let other = world.another();
+    for hold in [Hold::Ours, Hold::OursOnce] {
+        assert_eq!(run(&other, &returned(&place, hold)).await, Reply::Before);
+    }
+    assert_eq!((world.held(&place).await, world.events().await.len()), (1, 0));
+    assert_eq!(world.run(returned(&place, Hold::Ours)).await, Reply::Done);
+    assert_eq!(world.run(returned(&place, Hold::Ours)).await, Reply::Before);
+    assert_eq!((world.held(&place).await, world.events().await.len()), (0, 1));
+}
+
+#[tokio::test]
+async fn what_went_back_for_want_of_a_connection_and_came_back_stays() {
+    let world = World::new().await;
+    let first = world.taken(&world.store, 1).await;
+    assert_eq!(world.run(returned(&first, Hold::OursOnce)).await, Reply::Done);
+    let again = world.taken(&world.store, 1).await;
+    assert_eq!(world.run(returned(&again, Hold::OursOnce)).await, Reply::Before);
+    assert_eq!((world.held(&again).await, world.events().await.len()), (1, 1));
+}
