@@ -17,7 +17,7 @@ use super::report::{ExchangeRow, LatencyRow};
 const ROUNDS: u32 = 3;
 
 /// Windows that a run behind a latency lasts.
-const WINDOWS: u64 = 30;
+const WINDOWS: u64 = 20;
 
 /// Answers a second with sessions on both ends, beside the floor.
 pub(crate) fn beside_floor<P: Protocol>(
@@ -60,26 +60,34 @@ pub(crate) fn behind_latency<P: Protocol>(latency: Duration) -> Result<Vec<Laten
     [(1, 16), (1, 32), (4, 16), (4, 32)]
         .into_iter()
         .map(|(connections, window)| {
-            let of_each = WINDOWS * window as u64;
-            let (answered, taken) = run(
-                connections,
-                |stream| peer::accept_slowly::<P>(stream, latency),
-                |stream| {
-                    peer::submit::<P>(stream, window, Writes::Coalesced, |answered| {
-                        answered + window as u64 > of_each
-                    })
-                },
-            )?;
+            let mut per_second = 0.0f64;
+            for _ in 0..ROUNDS {
+                per_second = per_second.max(slow_rate::<P>(connections, window, latency)?);
+            }
             Ok(LatencyRow {
                 protocol: P::NAME,
                 latency_ms: latency.as_secs_f64() * 1_000.0,
                 connections,
                 window,
-                per_second: answered as f64 / taken.as_secs_f64(),
+                per_second,
                 allowed_per_second: (connections * window) as f64 / latency.as_secs_f64(),
             })
         })
         .collect()
+}
+
+fn slow_rate<P: Protocol>(connections: usize, window: usize, latency: Duration) -> Result<f64> {
+    let of_each = WINDOWS * window as u64;
+    let (answered, taken) = run(
+        connections,
+        |stream| peer::accept_slowly::<P>(stream, latency),
+        |stream| {
+            peer::submit::<P>(stream, window, Writes::Coalesced, |answered| {
+                answered + window as u64 > of_each
+            })
+        },
+    )?;
+    Ok(answered as f64 / taken.as_secs_f64())
 }
 
 fn sizes<P: Protocol>() -> Result<Sizes> {
