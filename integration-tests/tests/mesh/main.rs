@@ -14,6 +14,7 @@ mod lifecycle;
 mod operators;
 mod outages;
 mod pace;
+mod protocols;
 mod receipts;
 mod refusals;
 mod routing;

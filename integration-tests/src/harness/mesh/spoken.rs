@@ -76,7 +76,10 @@ impl Spoken {
                     "{{node_id: {SGIP_NODE}, corp_id: \"{SGIP_CORP}\", listen: \"{listener}\", peer_account: {SMG_ACCOUNT}}}"
                 ),
             )),
-            Self::Smpp => fields.push(("service_id", "\"\"".to_owned())),
+            Self::Smpp => {
+                fields.push(("service_id", "\"\"".to_owned()));
+                fields.push(("smpp", "{receipt_id: decimal}".to_owned()));
+            }
             Self::Cmpp2 | Self::Cmpp3 | Self::Smgp1 | Self::Smgp3 => {}
         }
         fields
@@ -89,6 +92,10 @@ impl Spoken {
         if self == Self::Sgip {
             args.push(format!("--deliver-to={listener}"));
             args.push(format!("--deliver-login={SMG_ACCOUNT}:{}", link.secret));
+        }
+        if self == Self::Smpp {
+            // The answer to a submit says 1f, its receipt 0000000031, as many centres do.
+            args.push("--smpp-receipt-id=decimal".to_owned());
         }
         args
     }
