@@ -137,3 +137,13 @@ fn a_verdict_that_nobody_waits_for_changes_nothing() {
     assert!(table.session.is_open());
     assert_eq!(table.sent(), []);
 }
+
+#[test]
+fn a_request_that_crosses_the_end_is_left_to_be_sent_again() {
+    let mut table = open(true);
+    table.on(Event::End);
+    assert_eq!(table.sent().len(), 1, "the wish to end");
+    table.hear(9, ask(ASK));
+    assert_eq!(table.sent(), [], "neither taken nor refused");
+    assert_eq!(table.up(), [Up::Oddity(Oddity::Unexpected { command: 3 })]);
+}

@@ -93,6 +93,8 @@ impl<D: Dialect> Session<D> {
                 self.close(CloseReason::PeerTerminated, actions);
             }
             (State::Ending { reason, .. }, Kind::EndAnswer) => self.close(reason, actions),
+            // Unanswered, the peer sends it again on another connection; a refusal might be the end of it.
+            (State::Ending { .. }, Kind::Request) => self.unexpected(D::command(&pdu), now_ms, actions),
             (_, Kind::Unknown) => {
                 self.refuse(sequence, &pdu, Refusal::Unknown, actions);
                 let command = D::command(&pdu);
