@@ -15,6 +15,9 @@ use crate::{
     work::Work,
 };
 
+/// Begins the id of a segment that the carrier took and gave none.
+const UNNAMED: &str = "none-";
+
 impl Line {
     /// The conversation tells what became of a submit.
     pub fn submit_outcome(
@@ -25,7 +28,10 @@ impl Line {
         is_late: bool,
         now_ms: u64,
     ) {
-        let is_answer = matches!(outcome, Outcome::Taken { .. } | Outcome::Refused { .. });
+        let is_answer = matches!(
+            outcome,
+            Outcome::Taken { .. } | Outcome::TakenUnnamed | Outcome::Refused { .. }
+        );
         if is_answer {
             self.heard();
         }
@@ -58,7 +64,13 @@ impl Line {
                 if has_left_again {
                     self.tell_repeated(&flight);
                 }
-                self.accepted(flight, carrier_message_id, sequence.unwrap_or(0));
+                self.accepted(flight, carrier_message_id, sequence.unwrap_or(0), None);
+            }
+            // To send it again would surely be once too often.
+            Outcome::TakenUnnamed => {
+                let sequence = sequence.unwrap_or(0);
+                let doubt = self.link.doubt(&flight.work, clock::unix_ms());
+                self.accepted(flight, format!("{UNNAMED}{sequence:08x}"), sequence, Some(doubt));
             }
             Outcome::Refused {
                 raw_code,
@@ -117,7 +129,8 @@ impl Line {
         self.order(tell, Pending::Nothing, None);
     }
 
-    fn accepted(&mut self, flight: Flight, carrier_message_id: String, sequence: u32) {
+    /// With a doubt where the id is one of ours: the receipt comes under another one.
+    fn accepted(&mut self, flight: Flight, carrier_message_id: String, sequence: u32, doubt: Option<Doubt>) {
         let Flight { mut work, span, .. } = flight;
         span.record(names::CARRIER_MESSAGE_ID, carrier_message_id.as_str());
         self.pause.taken();
@@ -139,6 +152,7 @@ impl Line {
             traceparent: work.traceparent_in(&span),
             tag: work.subject.short(),
             left: if is_last { Left::Last } else { Left::Next },
+            doubt,
             now_ms: unix_ms,
         };
         let pending = if is_last {
@@ -303,6 +317,7 @@ impl Line {
             traceparent: late.traceparent,
             tag: late.subject.short(),
             left: Left::Late,
+            doubt: None,
             now_ms,
         };
         self.order(job, Pending::Nothing, None);
@@ -353,6 +368,7 @@ impl Line {
 fn name_of(outcome: &Outcome) -> &'static str {
     match outcome {
         Outcome::Taken { .. } => "taken",
+        Outcome::TakenUnnamed => "taken_unnamed",
         Outcome::Refused {
             why: Refused::Throttled,
             ..

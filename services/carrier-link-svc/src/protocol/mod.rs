@@ -187,6 +187,8 @@ pub enum Outcome {
         /// The carrier's id, an opaque text of at most 96 visible ASCII characters without `:` and `|`.
         carrier_message_id: String,
     },
+    /// The carrier took it, and gave it no id that a receipt could name.
+    TakenUnnamed,
     /// The carrier refused it.
     Refused {
         /// Protocol and code, e.g. `SGIP:23`.
@@ -240,6 +242,8 @@ pub enum Verdict {
 pub enum Submitted {
     /// The carrier took it under this id.
     Taken(String),
+    /// The carrier took it, and gave it no id.
+    TakenUnnamed,
     /// The protocol's code, not 0.
     Refused(u32),
     /// The answer says neither.

@@ -30,9 +30,6 @@ use crate::{inbound::Inbound, link::LinkShared};
 /// Most octets of a carrier's id that are kept.
 const MAX_ID_LEN: usize = 96;
 
-/// Begins the id of a segment that the centre took and gave none.
-const UNNAMED: &str = "none-";
-
 /// A connection to a message centre.
 pub(super) fn open(
     link: &LinkShared,
@@ -152,7 +149,7 @@ impl Protocol for Smpp {
         submit::message(&self.link, &self.settings, segment).map(Pdu::SubmitSm)
     }
 
-    fn submitted(&self, sequence: u32, answer: Pdu) -> Submitted {
+    fn submitted(&self, _sequence: u32, answer: Pdu) -> Submitted {
         let status = answer.status();
         match answer {
             Pdu::SubmitSmResp(MessageResp {
@@ -163,8 +160,7 @@ impl Protocol for Smpp {
                 Submitted::Taken(storable(&self.learned.message_ids.of_response(id.as_bytes())))
             }
             Pdu::SubmitSmResp(_) | Pdu::GenericNack(_) if !status.is_ok() => Submitted::Refused(status.0),
-            // Taken, under no id that a receipt could name. To send it again would surely be once too often.
-            Pdu::SubmitSmResp(_) => Submitted::Taken(format!("{UNNAMED}{sequence:08x}")),
+            Pdu::SubmitSmResp(_) => Submitted::TakenUnnamed,
             // No answer to a submit.
             _ => Submitted::Unclear,
         }

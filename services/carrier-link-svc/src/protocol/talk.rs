@@ -111,6 +111,7 @@ impl<P: Protocol> Talk<P> {
             (WireOutcome::Answered(answer), Some(sequence)) => {
                 match self.protocol.submitted(sequence, answer) {
                     Submitted::Taken(carrier_message_id) => Outcome::Taken { carrier_message_id },
+                    Submitted::TakenUnnamed => Outcome::TakenUnnamed,
                     Submitted::Refused(code) => Outcome::Refused {
                         raw_code: P::CODES.result_code(code),
                         why: self.refused(code),

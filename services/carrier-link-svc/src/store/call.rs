@@ -105,6 +105,7 @@ impl Job {
                 traceparent,
                 tag,
                 left,
+                doubt,
                 now_ms,
             } => tellers(
                 SUBMITTED
@@ -116,6 +117,7 @@ impl Job {
             .key(keys::intent(place.partition, link, place.message_id))
             .key(place.stream.as_ref())
             .key(keys::doubt(place.partition, link, tag))
+            .key(keys::doubts_due(place.partition))
             .arg(place.message_id.to_string())
             .arg(*segment)
             .arg(traceparent)
@@ -126,7 +128,16 @@ impl Job {
             .arg(left.as_str())
             .arg(GROUP)
             .arg(place.id.to_string())
-            .arg(consumer),
+            .arg(consumer)
+            .arg(
+                doubt
+                    .as_ref()
+                    .map(|doubt| doubt.look_at_ms.to_string())
+                    .unwrap_or_default(),
+            )
+            .arg(DOUBT_KEPT_MS)
+            .arg(MOST_DOUBTS)
+            .arg(keys::doubt_member(link, tag)),
             Self::Settle {
                 place,
                 goes_on_after,

@@ -79,6 +79,8 @@ pub enum Job {
         tag: String,
         /// What is left to do.
         left: Left,
+        /// Where the id is none of the carrier's, and a receipt under another one may be about it.
+        doubt: Option<Doubt>,
         /// When.
         now_ms: u64,
     },

@@ -1,10 +1,13 @@
 -- The carrier took a segment: remembers whose its id is, tells dispatch and the record, and matches receipts that came
 -- before. The same segment under the same id is told once, however often this runs.
 --
--- KEYS 1 mid, 2 parked, 3 receipts, 4 audit, 5 audit sequence, 6 intent, 7 queue, 8 doubts about the number
+-- KEYS 1 mid, 2 parked, 3 receipts, 4 audit, 5 audit sequence, 6 intent, 7 queue, 8 doubts about the number,
+--      9 doubts to look at
 -- ARGV 1 message id, 2 segment, 3 traceparent (may be empty), 4 event, 5 audit event, 6 now (ms), 7 ms to keep the id,
 --      8 what is left of the message: next (another segment, whose intent is written in the same step), last, or late
---      (a correction: the message is settled or on its way already), 9 group, 10 entry id, 11 consumer
+--      (a correction: the message is settled or on its way already), 9 group, 10 entry id, 11 consumer,
+--      12 when to look whether a receipt under another id is about it ('' where the id is the carrier's), 13 ms to keep
+--      that doubt, 14 most doubts about one number, 15 member of the doubts to look at
 -- Answers 1 go on, 0 somebody else holds the message by now, 2 nothing is left to do; and how many receipts were matched.
 local message_id, segment, traceparent = ARGV[1], ARGV[2], ARGV[3]
 local matched = 0
@@ -26,6 +29,12 @@ if not is_known or is_reserved(known_mark) then
   end
   if #parked > 0 then redis.call('DEL', KEYS[2]) end
   redis.call('SET', KEYS[1], mid_value(message_id, segment, traceparent, mark), 'PX', ARGV[7])
+  if ARGV[12] ~= '' and redis.call('HLEN', KEYS[8]) < tonumber(ARGV[14]) then
+    local left_ms = redis.call('HGET', KEYS[6], 'at') or ARGV[6]
+    redis.call('HSET', KEYS[8], message_id, segment .. '|' .. left_ms .. '|' .. traceparent)
+    redis.call('PEXPIRE', KEYS[8], ARGV[13])
+    redis.call('ZADD', KEYS[9], ARGV[12], ARGV[15])
+  end
 end
 
 if ARGV[8] == 'last' then

@@ -156,6 +156,7 @@ fn submitted(place: &Place, segment: u8, carrier_message_id: &str, left: Left) -
         traceparent: testing::TRACEPARENT.to_owned(),
         tag: "tag".to_owned(),
         left,
+        doubt: None,
         now_ms: NOW_MS,
     }
 }

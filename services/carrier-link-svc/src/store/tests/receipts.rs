@@ -252,3 +252,32 @@ async fn a_part_that_comes_while_the_others_are_given_up_is_not_lost() {
     assert_eq!(world.run(told(2)).await, Reply::Done);
     assert_eq!(world.entries(shared::uplinks(partition())).await.len(), 1);
 }
+
+#[tokio::test]
+async fn a_segment_that_was_taken_without_an_id_is_found_by_the_only_receipt_that_can_be_its() {
+    let world = World::new().await;
+    let place = world.taken(&world.store, 1).await;
+    world.run(Job::Intent(place.clone(), attempt(1, 1))).await;
+    let mut unnamed = submitted(&place, 1, "none-00000005", Left::Last);
+    if let Job::Submitted { doubt, .. } = &mut unnamed {
+        *doubt = Some(Doubt {
+            tag: "tag".to_owned(),
+            segment: 1,
+            look_at_ms: NOW_MS + 1_000,
+        });
+    }
+    for _ in 0..2 {
+        assert_eq!(world.run(unnamed.clone()).await, Reply::Done);
+    }
+    assert_eq!(world.held(&place).await, 0);
+    world.run(receipt("aa", "DELIVRD")).await;
+    let about = world.store.doubts_about(partition(), "tag").await.unwrap();
+    let (doubt, orphan) = (&about.doubts[0], &about.orphans[0]);
+    assert_eq!(
+        world.store.settle_doubt(&about, doubt, orphan, NOW_MS).await,
+        Ok(1)
+    );
+    let events = world.events().await;
+    assert_eq!(events.len(), 2);
+    assert_eq!(events[1].message_id, place.message_id.to_string());
+}
