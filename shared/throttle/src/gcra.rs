@@ -2,7 +2,7 @@
 
 /// How late a slot may be used, in microseconds: what a busy machine delays, and what the clocks of replicas differ. A
 /// slot that is older is lost.
-pub const TOLERANCE_US: u64 = 20_000;
+pub const TOLERANCE_US: u64 = 10_000;
 
 const SECOND_US: u64 = 1_000_000;
 /// A first free slot that lies further ahead than this and one interval was written by a clock that is wrong; it is not
@@ -25,7 +25,7 @@ impl Rate {
     ///
     /// Slots are a little further apart than one second divided by the rate: a slot may be used [`TOLERANCE_US`] late,
     /// so the uses in one second come from the slots of one second and the tolerance. Spreading the rate over that span
-    /// keeps the promise exact, at 2 % less throughput.
+    /// keeps the promise exact, at 1 % less throughput.
     pub fn per_second(rate: f64) -> Self {
         let rate = rate.clamp(Self::LEAST, Self::MOST);
         let interval = ((SECOND_US + TOLERANCE_US) as f64 / rate).ceil();
