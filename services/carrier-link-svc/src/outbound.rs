@@ -11,6 +11,8 @@ use prost::Message as _;
 
 /// The most segments of one message: 402 characters.
 pub const MAX_SEGMENTS: u8 = 6;
+/// The same message on a link that cuts by rules of its own: 402 characters and a signature of 32, at least 65 a part.
+const MAX_SEGMENTS_BY_RULES: u8 = 7;
 /// Digits of `Src_Id`.
 const MAX_SOURCE_DIGITS: usize = 21;
 
@@ -61,7 +63,7 @@ pub enum Unsendable {
     /// The link is tied to an access number with which the source does not begin.
     #[error("SOURCE_NOT_ON_LINK")]
     SourceNotOnLink,
-    /// More than six segments.
+    /// More than six segments; seven where the link cuts by rules of its own.
     #[error("TEXT_TOO_LONG")]
     TooLong,
     /// No text.
@@ -124,6 +126,11 @@ impl Outbound {
             ConcatReference::Bits8 => Reference::Bits8(reference.to_be_bytes()[1]),
             ConcatReference::Bits16 => Reference::Bits16(reference),
         };
+        let most = if rules == TextRules::default() {
+            MAX_SEGMENTS
+        } else {
+            MAX_SEGMENTS_BY_RULES
+        };
         let cut = Segmenting {
             signature: rules.carrier_signature.map(|signature| Signature {
                 place: match signature.place {
@@ -132,7 +139,7 @@ impl Outbound {
                 },
                 characters: signature.characters,
             }),
-            ..Segmenting::new(Coding::Ucs2, reference, MAX_SEGMENTS)
+            ..Segmenting::new(Coding::Ucs2, reference, most)
         };
         let parts = cut.split(&self.text).map_err(|error| match error {
             SplitError::TooLong { .. } | SplitError::Signature { .. } => Unsendable::TooLong,
@@ -264,6 +271,7 @@ mod tests {
         };
         // 66 characters a part instead of 67.
         assert_eq!(header(133, wide), (3, vec![0x06, 0x08, 0x04, 0x12, 0x34, 3, 1]));
+        assert_eq!(header(402, wide).0, 7, "whatever was accepted can be sent");
         for place in [SignaturePlace::Front, SignaturePlace::End] {
             let signed = TextRules {
                 reference: ConcatReference::Bits8,

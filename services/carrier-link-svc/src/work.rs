@@ -61,7 +61,7 @@ impl Work {
         }
     }
 
-    /// How many segments it has: at most six.
+    /// How many segments it has: at most seven.
     pub fn total(&self) -> u8 {
         u8::try_from(self.parts.len()).unwrap_or(u8::MAX)
     }

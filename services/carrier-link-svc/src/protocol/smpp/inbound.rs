@@ -32,13 +32,12 @@ struct Uplink {
 
 impl Smpp {
     pub(super) fn read_message(&self, message: &Message) -> Inbound {
-        // Of a receipt, too, the source is the phone: the recipient of the message that it is about.
-        let from = person(&message.source);
         if message.is_receipt() {
-            return self.receipt(from, &Wire::of_message(message));
+            let recipient = recipient(&message.source, &message.destination);
+            return self.receipt(recipient, &Wire::of_message(message));
         }
         self.text(Uplink {
-            from,
+            from: person(&message.source),
             access_number: printable(&message.destination.number.to_text()),
             data_coding: message.body.data_coding,
             has_header: message.body.has_udh(),
@@ -48,12 +47,12 @@ impl Smpp {
     }
 
     pub(super) fn read_data(&self, data: &DataSm) -> Inbound {
-        let from = person(&data.source);
         if data.is_receipt() {
-            return self.receipt(from, &Wire::of_data(data));
+            let recipient = recipient(&data.source, &data.destination);
+            return self.receipt(recipient, &Wire::of_data(data));
         }
         self.text(Uplink {
-            from,
+            from: person(&data.source),
             access_number: printable(&data.destination.number.to_text()),
             data_coding: data.data_coding,
             has_header: data.has_udh(),
@@ -116,6 +115,21 @@ impl Smpp {
         }
         let default = alphabet(&self.settings);
         Values::DataCoding { default }.coding(data_coding)
+    }
+}
+
+/// Of a receipt, too, the source is the phone: the recipient of the message that it is about. Some centres leave both
+/// addresses as they stood in the submit.
+fn recipient<const N: usize, const M: usize>(source: &Address<N>, destination: &Address<M>) -> Person {
+    let source = person(source);
+    if source.msisdn.is_some() {
+        return source;
+    }
+    let destination = person(destination);
+    if destination.msisdn.is_some() {
+        destination
+    } else {
+        source
     }
 }
 

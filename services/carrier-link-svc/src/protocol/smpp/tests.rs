@@ -438,6 +438,16 @@ fn receipts_find_the_id_that_the_response_gave() {
 }
 
 #[test]
+fn a_receipt_with_its_addresses_the_wrong_way_round_is_about_the_phone() {
+    let mut message = receipt(RECEIPT, Tlvs::new());
+    std::mem::swap(&mut message.source, &mut message.destination);
+    let Inbound::Receipt(read) = read(&smpp(settings()), message) else {
+        panic!("not a receipt");
+    };
+    assert_eq!(read.person.number, "+8613800138000");
+}
+
+#[test]
 fn a_receipt_of_nothing_is_malformed() {
     let glue = smpp(settings());
     assert!(matches!(
