@@ -4,7 +4,7 @@
 //! number in hexadecimal in the response and in decimal in the receipt's text, with leading zeros in one of them or
 //! letters of the other case. `receipted_message_id`, where a receipt has it, is written as in the response.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use super::receipt::Receipt;
 
@@ -12,12 +12,15 @@ use super::receipt::Receipt;
 const MAX_HEX_DIGITS: usize = 32;
 /// Most decimal digits that surely fit 128 bits.
 const MAX_DECIMAL_DIGITS: usize = 38;
+/// After so many ids of digits alone they are decimal for good: one odd id must not turn all that follow. Of hexadecimal
+/// ids of seven digits, so many in a row without a letter do not happen.
+const SURELY_DECIMAL: u32 = 64;
 
 /// How an SMSC writes the id in the text of a receipt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum ReceiptIdForm {
     /// Found out. Ids of digits alone are taken for decimal, in responses until one had a letter, in texts until
-    /// one had a letter. Right at once for SMSCs that write both in decimal, and for all others but for those ids
+    /// one had a letter; after 64 of them in a row for good. Right at once for SMSCs that write both in decimal, and for all others but for those ids
     /// that have no letter by chance before the first one that has.
     #[default]
     Auto,
@@ -34,8 +37,16 @@ pub enum ReceiptIdForm {
 #[derive(Debug, Default)]
 pub struct MessageIds {
     form: ReceiptIdForm,
-    responses_are_hex: AtomicBool,
-    texts_are_hex: AtomicBool,
+    responses: Learned,
+    texts: Learned,
+}
+
+/// What is found out about the ids in one place.
+#[derive(Debug, Default)]
+struct Learned {
+    are_hex: AtomicBool,
+    /// Ids of digits alone that were met before any other.
+    decimal: AtomicU32,
 }
 
 /// The base in which digits are read.
@@ -61,7 +72,7 @@ impl MessageIds {
             ReceiptIdForm::Same => None,
             ReceiptIdForm::Decimal => Some(Base::Hex),
             ReceiptIdForm::Hex => Some(Base::Decimal),
-            ReceiptIdForm::Auto => Some(learned(&self.responses_are_hex, id)),
+            ReceiptIdForm::Auto => Some(self.responses.base_of(id)),
         };
         normalised(id, base)
     }
@@ -72,7 +83,7 @@ impl MessageIds {
             ReceiptIdForm::Same => None,
             ReceiptIdForm::Decimal => Some(Base::Decimal),
             ReceiptIdForm::Hex => Some(Base::Hex),
-            ReceiptIdForm::Auto => Some(learned(&self.texts_are_hex, id)),
+            ReceiptIdForm::Auto => Some(self.texts.base_of(id)),
         };
         normalised(id, base)
     }
@@ -86,19 +97,27 @@ impl MessageIds {
     }
 }
 
-/// The base of ids that are found out: hexadecimal as soon as one could be nothing else.
-fn learned(is_hex: &AtomicBool, id: &[u8]) -> Base {
-    let id = trimmed(id);
-    let hex = id.len() <= MAX_HEX_DIGITS
-        && id.iter().all(u8::is_ascii_hexdigit)
-        && !id.iter().all(u8::is_ascii_digit);
-    if hex {
-        is_hex.store(true, Ordering::Relaxed);
-        return Base::Hex;
-    }
-    if is_hex.load(Ordering::Relaxed) {
-        Base::Hex
-    } else {
+impl Learned {
+    /// The base of ids that are found out: hexadecimal as soon as one could be nothing else, unless many before it had
+    /// digits alone.
+    fn base_of(&self, id: &[u8]) -> Base {
+        let id = trimmed(id);
+        let digits_alone = id.iter().all(u8::is_ascii_digit);
+        if !digits_alone && id.len() <= MAX_HEX_DIGITS && id.iter().all(u8::is_ascii_hexdigit) {
+            if self.decimal.load(Ordering::Relaxed) < SURELY_DECIMAL {
+                self.are_hex.store(true, Ordering::Relaxed);
+            }
+            return Base::Hex;
+        }
+        if self.are_hex.load(Ordering::Relaxed) {
+            return Base::Hex;
+        }
+        if digits_alone && !id.is_empty() {
+            let count = |met: u32| (met < SURELY_DECIMAL).then_some(met.saturating_add(1));
+            let _ = self
+                .decimal
+                .fetch_update(Ordering::Relaxed, Ordering::Relaxed, count);
+        }
         Base::Decimal
     }
 }
@@ -176,6 +195,17 @@ mod tests {
         assert_eq!(ids.of_response(b"0aBc"), ids.of_text(b"ABC"));
         assert_eq!(ids.of_response(b"1234"), ids.of_text(b"01234"));
         assert_eq!(ids.of_response(b"1234"), "1234");
+    }
+
+    #[test]
+    fn one_odd_id_turns_nothing_that_is_certain() {
+        let ids = MessageIds::new(ReceiptIdForm::Auto);
+        assert_eq!(ids.of_response(b"38601fa"), "38601fa");
+        for number in 0..64 {
+            assert_eq!(ids.of_text((59_000_000 + number).to_string().as_bytes()).len(), 7);
+        }
+        assert_eq!(ids.of_text(b"DEAD"), "dead");
+        assert_eq!(ids.of_text(b"0059113978"), "38601fa");
     }
 
     #[test]
