@@ -6,6 +6,7 @@ mod draft;
 mod house;
 mod kept;
 mod limits;
+mod links_down;
 mod redis_server;
 mod rerouting;
 mod settling;
