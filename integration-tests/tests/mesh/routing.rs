@@ -167,6 +167,53 @@ async fn nobody_is_asked_a_third_time() {
     assert_eq!(asked, 2);
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_rerouted_is_lost_by_no_kill_and_sent_by_no_kill_twice() {
+    let mut mesh = OwnMesh::with(|options| {
+        impatient(options);
+        options.catalog = Some(Box::new(|files| {
+            files.routes.push_str(FALLBACK);
+            files.set_link("cmcc-a", "pace_segments_per_second", "200")
+        }));
+    })
+    .await;
+    let insurer = mesh.client(INSURER).await.unwrap();
+    let watcher = ReceiptWatcher::start(&insurer, "rerouted").unwrap();
+    let gateways = mesh.gateways();
+    let no_route = json!({"rules": [{"then": {"result": "no_route"}}]});
+    gateways[CMCC].set_faults(&no_route).await.unwrap();
+    let sent: Vec<SendMessageRequest> = (0..400)
+        .map(|_| fresh_request(MessageClass::Otp, "您的验证码是161803。"))
+        .collect();
+    let answers = send_all(&insurer, &sent, PATIENCE).await.unwrap();
+    assert!(answers.refused.is_empty(), "{:?}", answers.refused);
+    for (victim, after) in [("sms-dispatch-svc", 50), ("carrier-link-svc", 150)] {
+        wait::until("some have gone another way", PATIENCE, || async {
+            (gateways[TELECOM].taken(None).await.ok()?.len() >= after).then_some(())
+        })
+        .await
+        .unwrap();
+        mesh.kill(victim).unwrap();
+        mesh.restart(victim).await.unwrap();
+    }
+    watcher.wait_for(&ids(&answers), PATIENCE).await.unwrap();
+    let mut fates: BTreeMap<String, usize> = BTreeMap::new();
+    for id in ids(&answers) {
+        let message = final_state(&insurer, &id).await;
+        let raw_code = message.status.as_ref().unwrap().raw_code.clone();
+        *fates
+            .entry(format!("{} {raw_code}", status_of(&message)))
+            .or_default() += 1;
+    }
+    // What was with a carrier in the moment that the link was killed is in doubt, and a code is then not sent again.
+    let certain = fates.get("DELIVERED DELIVRD").copied().unwrap_or(0);
+    let in_doubt = fates.get("UNKNOWN UNCERTAIN").copied().unwrap_or(0);
+    assert_eq!(certain + in_doubt, sent.len(), "{fates:?}");
+    assert!(in_doubt < 100, "{fates:?}");
+    let counts = taken(&gateways[TELECOM], &sent).await;
+    assert!(counts.values().all(|count| *count <= 1), "a code left twice");
+}
+
 /// How often each of these came to a carrier.
 async fn taken(gateway: &Gateway, sent: &[SendMessageRequest]) -> BTreeMap<String, usize> {
     let mut taken: BTreeMap<String, usize> = sent.iter().map(|request| (request.phone.clone(), 0)).collect();
