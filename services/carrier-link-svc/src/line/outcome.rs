@@ -1,5 +1,7 @@
 //! What the carrier answered to a submit, and what follows.
 
+use std::time::Duration;
+
 use hongyan_carrier_wire::session::Uncertain;
 use hongyan_proto::carrier::v1::ReturnReason;
 use hongyan_telemetry::names;
@@ -17,6 +19,9 @@ use crate::{
 
 /// Begins the id of a segment that the carrier took and gave none.
 const UNNAMED: &str = "none-";
+
+/// How far the clocks of a session and of its line may be apart.
+const CLOCK_GRAIN: Duration = Duration::from_millis(5);
 
 impl Line {
     /// The conversation tells what became of a submit.
@@ -105,12 +110,13 @@ impl Line {
         }
     }
 
-    /// The submit has been repeated on its connection: so much time has passed without an answer.
+    /// The submit has been repeated on its connection: so much time has passed without an answer. The session counts in
+    /// whole milliseconds, so its timeout may come a little before ours.
     fn has_left_again(&self, flight: &Flight) -> bool {
         let declared = &self.link.link;
         repeats(flight.work.outbound.class)
             && declared.submit_attempts > 1
-            && flight.since.elapsed() >= declared.response_timeout
+            && flight.since.elapsed() + CLOCK_GRAIN >= declared.response_timeout
     }
 
     /// The carrier may have taken more than one of the copies: the message says so.
