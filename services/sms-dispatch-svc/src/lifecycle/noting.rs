@@ -68,7 +68,12 @@ fn note_fact(
         return Err(BadEvent::NoTime);
     }
     // A link with rules of its own may need more segments than were counted.
-    record.segment_count = record.segment_count.max(event.segments.min(MAX_SEGMENTS));
+    let told = match &event.event {
+        // A receipt does not say how many, and another replica may be at work on the report that does.
+        Some(Event::Receipt(_)) => event.segments.max(event.segment),
+        _ => event.segments,
+    };
+    record.segment_count = record.segment_count.max(told.min(MAX_SEGMENTS));
     if event.segment > record.segment_count {
         return Err(BadEvent::NoSuchSegment);
     }

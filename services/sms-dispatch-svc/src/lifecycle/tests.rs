@@ -462,3 +462,17 @@ fn a_link_that_needs_more_segments_says_so() {
     note(&mut record, &receipt(20, 3, "DELIVRD"), codes()).unwrap();
     assert_eq!(outcome(&record, codes()).detail.status, Delivered);
 }
+
+#[test]
+fn a_receipt_of_a_segment_that_nobody_has_told_of_yet_is_kept() {
+    let mut record = message(2);
+    note(&mut record, &receipt(20, 3, "DELIVRD"), codes()).unwrap();
+    for segment in 1..=2 {
+        note(&mut record, &receipt(20, segment, "DELIVRD"), codes()).unwrap();
+    }
+    assert_eq!(outcome(&record, codes()).detail.status, Delivered);
+    assert_eq!(
+        note(&mut record, &receipt(20, 17, "DELIVRD"), codes()),
+        Err(BadEvent::NoSuchSegment)
+    );
+}
