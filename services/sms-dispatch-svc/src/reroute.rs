@@ -103,6 +103,17 @@ pub fn says_no_route(event: &LinkEvent, codes: &CodeTable) -> bool {
     }
 }
 
+/// Whether a report is a receipt of a segment that did not arrive.
+pub fn says_failed(event: &LinkEvent, codes: &CodeTable) -> bool {
+    let Some(Event::Receipt(receipt)) = &event.event else {
+        return false;
+    };
+    matches!(
+        codes.receipt(&receipt.stat).status,
+        MessageStatus::Undelivered | MessageStatus::Expired | MessageStatus::Rejected
+    )
+}
+
 /// Whether a message may go another way at all: it has not before, its end is not told, and it is still worth sending.
 pub fn may_go(record: &MessageRecord, now_ms: i64) -> bool {
     record.rerouted.is_none()

@@ -194,13 +194,20 @@ impl World {
     }
 
     /// What a report teaches of where the number is, if anything: a carrier that does not serve it is not its carrier; one
-    /// that took it after another did not is. Noted in the record where it is learned, so that it is learned once.
+    /// that took it after another did not is, unless it then does not deliver it: a gateway may take any number. Noted in
+    /// the record where it is learned, so that it is learned once.
     pub fn lesson(&self, record: &mut MessageRecord, event: &LinkEvent) -> Option<Lesson> {
         if record.has_left(&event.link) {
             return None;
         }
         let carrier = carrier_of(record.carrier)?;
-        if reroute::says_no_route(event, self.codes()) {
+        let was_taught = record
+            .rerouted
+            .as_ref()
+            .is_some_and(|reroute| reroute.reason() == ReturnReason::NoRoute);
+        if reroute::says_no_route(event, self.codes())
+            || was_taught && reroute::says_failed(event, self.codes())
+        {
             if let Some(reroute) = &mut record.rerouted {
                 reroute.taught = true;
             }

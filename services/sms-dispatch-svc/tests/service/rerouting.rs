@@ -204,6 +204,29 @@ async fn a_number_that_moved_is_rerouted_once_and_the_next_message_goes_straight
 }
 
 #[tokio::test]
+async fn a_carrier_that_takes_a_number_and_does_not_deliver_teaches_nothing() {
+    let house = open().await;
+    let mut client = house.client(SHEBAO).await;
+    let id = send(&mut client, "r-1", PHONE).await;
+    let first = sealed(&house.redis, "m1").await.remove(0);
+    put(
+        &house.redis,
+        &[returned("m1", &id, ReturnReason::NoRoute, &first)],
+    )
+    .await;
+    until_rerouted(&mut client, &id).await;
+    put(&house.redis, &[by("t1", submitted(&id, 1))]).await;
+    until("the lesson", async || {
+        (learned(&house.redis, PHONE).await.as_deref() == Some("china_telecom")).then_some(())
+    })
+    .await;
+    put(&house.redis, &[by("t1", receipt(&id, 1, "UNDELIV"))]).await;
+    until_status(&mut client, &id, MessageStatus::Undelivered).await;
+    assert_eq!(learned(&house.redis, PHONE).await, None);
+    house.close().await;
+}
+
+#[tokio::test]
 async fn what_was_rerouted_and_is_returned_again_ends_as_rejected() {
     let house = open().await;
     let mut client = house.client(SHEBAO).await;
