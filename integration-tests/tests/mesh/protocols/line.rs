@@ -257,6 +257,19 @@ impl Line {
         stats["logins"]["accepted"].as_u64().unwrap()
     }
 
+    /// Waits until all that the gateway had to deliver is taken or given up; with SGIP, whose deliveries have connections
+    /// of their own, until it has left the gateway.
+    pub(super) async fn nothing_left_to_deliver(&self, what: &str) {
+        let is_quiet = || async {
+            let stats = self.gateway.stats().await.unwrap();
+            let count = |name: &str| stats["receipts"][name].as_u64().unwrap();
+            let is_told = self.spoken == Spoken::Sgip
+                || count("sent") == count("taken") + count("refused") + count("unanswered");
+            (is_told && stats["waiting_delivers"] == 0).then_some(())
+        };
+        wait::until(&self.what(what), PATIENCE, is_quiet).await.unwrap();
+    }
+
     /// A rule about one number.
     pub(super) async fn rule_for(&self, number: &str, next: Option<u64>, then: &Value) {
         let mut rule = json!({"number": number, "then": then});
