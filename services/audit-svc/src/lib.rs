@@ -30,6 +30,7 @@ pub mod index;
 mod known;
 pub mod log;
 mod own;
+pub mod publish;
 mod question;
 pub mod record;
 pub mod rpc;

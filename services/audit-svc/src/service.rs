@@ -5,13 +5,18 @@ use std::{sync::Arc, time::Duration};
 use hongyan_chassis::{BuildError, Context, HealthFlag, MAX_MESSAGE_OCTETS, Service};
 use hongyan_proto::audit::v1::audit_service_server::AuditServiceServer;
 use hongyan_queue::Janitor;
-use tokio::{sync::oneshot, task};
+use hongyan_tlog::key::Signer;
+use tokio::{net::TcpListener, runtime::Handle, sync::oneshot, task};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
     index::{Follower, Index},
     log::{Cut, LogError},
     own,
+    publish::{
+        Publisher, TileStore,
+        serve::{self, Served},
+    },
     record::{self, Placed, Record, now_unix_ms},
     rpc::{AuditRpc, GAP_AGE_MS},
     settings::Settings,
@@ -27,11 +32,19 @@ pub async fn build(settings: Settings, ctx: Context) -> Result<Service, BuildErr
     let appends = ctx.health_flag("record");
     appends.down("recovering");
     let actor = ctx.credentials.id().to_string();
-    let opened = {
-        let dir = settings.dir.join("log");
-        let own = (Arc::clone(&ctx.instance), now_unix_ms().unsigned_abs());
-        let octets = settings.segment_octets;
-        task::spawn_blocking(move || record::open(&dir, octets, own)).await??
+    let signer = Signer::parse(&settings.signing_key.read()?)
+        .map_err(|error| format!("{}: {error}", settings.signing_key.path().display()))?;
+    let Recovered {
+        opened,
+        publisher,
+        logs,
+    } = {
+        let (settings, own) = (
+            settings.clone(),
+            (Arc::clone(&ctx.instance), now_unix_ms().unsigned_abs()),
+        );
+        let runtime = Handle::current();
+        task::spawn_blocking(move || recover(&settings, signer, own, runtime)).await??
     };
     let record = opened.record;
     let size = record.head().size;
@@ -44,6 +57,24 @@ pub async fn build(settings: Settings, ctx: Context) -> Result<Service, BuildErr
         "record",
         watch_record(opened.ended, appends.clone(), ctx.calls_ended.clone()),
     );
+    ctx.spawn(
+        "publisher",
+        publisher.run(
+            record.reader().clone(),
+            record.watch_head(),
+            settings.publish_interval,
+            ctx.calls_ended.clone(),
+        ),
+    );
+    if let Some(address) = settings.tiles_listen {
+        let listener = TcpListener::bind(address)
+            .await
+            .map_err(|error| format!("tiles.listen {address}: {error}"))?;
+        ctx.spawn(
+            "tiles",
+            serve_tiles(listener, logs.clone(), ctx.calls_ended.clone()),
+        );
+    }
     // Questions in flight still need the index during the drain.
     ctx.spawn("index", follow_index(follower, ctx.calls_ended.clone()));
     // A disk that takes no writes shows here, and not with the first caller.
@@ -56,10 +87,61 @@ pub async fn build(settings: Settings, ctx: Context) -> Result<Service, BuildErr
         actor,
     };
     follow_streams(settings, sink, &ctx).await?;
-    let server = AuditServiceServer::new(AuditRpc::new(record, index))
+    let server = AuditServiceServer::new(AuditRpc::new(record, index, logs))
         .max_decoding_message_size(MAX_MESSAGE_OCTETS)
         .max_encoding_message_size(MAX_MESSAGE_OCTETS);
     Ok(Service::default().with(server))
+}
+
+/// What was found on disk.
+struct Recovered {
+    opened: record::Opened,
+    publisher: Publisher,
+    logs: Served,
+}
+
+/// Reads locks, tiles and record, and sees that they fit together. Blocks.
+fn recover(
+    settings: &Settings,
+    signer: Signer,
+    own: (Arc<str>, u64),
+    runtime: Handle,
+) -> Result<Recovered, BuildError> {
+    let store = TileStore::open(&settings.tiles_dir)?;
+    let (mut publisher, publication) = Publisher::open(
+        &settings.organisation,
+        signer,
+        store.clone(),
+        &settings.locks_dir,
+        runtime,
+    )?;
+    let opened = record::open(
+        &settings.dir.join("log"),
+        settings.segment_octets,
+        own,
+        |index, leaf, bytes| {
+            publisher
+                .replay(index, leaf, bytes)
+                .map_err(|error| error.to_string())
+        },
+    )?;
+    publisher.replayed()?;
+    Ok(Recovered {
+        opened,
+        publisher,
+        logs: Served { publication, store },
+    })
+}
+
+/// Nothing is asked of who reads: what is there is signed, and holds no personal data in clear.
+async fn serve_tiles(
+    listener: TcpListener,
+    logs: Served,
+    end: CancellationToken,
+) -> Result<(), std::io::Error> {
+    axum::serve(listener, serve::routes(logs))
+        .with_graceful_shutdown(async move { end.cancelled().await })
+        .await
 }
 
 fn tell_recovery(size: u64, cut: Option<&Cut>) {

@@ -1,8 +1,8 @@
 //! What can be set.
 
-use std::path::PathBuf;
+use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
-use hongyan_config::Source;
+use hongyan_config::{SecretFile, Source};
 use hongyan_queue::RedisSettings;
 
 use crate::log::DEFAULT_SEGMENT_OCTETS;
@@ -15,6 +15,20 @@ pub struct Settings {
     pub dir: PathBuf,
     /// `record.segment_octets` (256 MiB): how large a file of the log grows; 1 MiB to 1 GiB.
     pub segment_octets: u64,
+    /// `record.organisation`: a domain of whoever the record belongs to. It stands in the first line of every checkpoint, so
+    /// it must never change.
+    pub organisation: String,
+    /// `record.signing_key_file`: the key that signs checkpoints, as `hongyan audit keygen` writes it.
+    pub signing_key: SecretFile,
+    /// `record.publish_interval_ms` (1,000): a checkpoint at most so often, where nobody waits for one; 10 to 60,000.
+    pub publish_interval: Duration,
+    /// `tiles.dir` (`tiles` in `record.dir`): the logs as others read them. May be copied, served, taken home.
+    pub tiles_dir: PathBuf,
+    /// `tiles.listen` (not served): where the logs are served by HTTP, read-only.
+    pub tiles_listen: Option<SocketAddr>,
+    /// `locks.dir` (`locks` in `record.dir`): the newest checkpoint of each log. Put it on another disk than the tiles,
+    /// and a rollback of one of them shows.
+    pub locks_dir: PathBuf,
     /// `redis.*`.
     pub redis: RedisSettings,
 }
@@ -22,8 +36,20 @@ pub struct Settings {
 impl Settings {
     /// Reads them; mistakes are noted in the source.
     pub fn read(source: &mut Source) -> Self {
+        let dir = source.required("record.dir", PathBuf::new());
         Self {
-            dir: source.required("record.dir", PathBuf::new()),
+            tiles_dir: source.or("tiles.dir", dir.join("tiles")),
+            locks_dir: source.or("locks.dir", dir.join("locks")),
+            tiles_listen: source.optional("tiles.listen"),
+            organisation: source.required("record.organisation", String::new()),
+            signing_key: SecretFile::new(source.required("record.signing_key_file", PathBuf::new())),
+            publish_interval: Duration::from_millis(source.within(
+                "record.publish_interval_ms",
+                1_000,
+                10,
+                60_000,
+            )),
+            dir,
             segment_octets: source.within("record.segment_octets", DEFAULT_SEGMENT_OCTETS, 1 << 20, 1 << 30),
             redis: RedisSettings::read(source),
         }

@@ -7,10 +7,48 @@ use hongyan_proto::audit::v1::AuditEvent;
 use tonic::Request;
 use uuid::Uuid;
 
+use hongyan_tlog::key::{Algorithm, Signer};
+use tokio::runtime::Handle;
+
 use crate::{
     index::Index,
+    publish::{Publication, PublishError, Publisher, TileStore, serve::Served},
     record::{self, Record},
+    rpc::AuditRpc,
 };
+
+/// Whom the records of tests belong to.
+pub(crate) const ORGANISATION: &str = "hongyan.test";
+
+/// The key that signs them.
+pub(crate) fn signer() -> Signer {
+    Signer::from_seed("audit.hongyan.test", Algorithm::Ed25519, &[7; 32]).unwrap()
+}
+
+/// Opens record and logs in a directory.
+pub(crate) fn open_record(
+    dir: &Path,
+    own: (Arc<str>, u64),
+    runtime: Handle,
+) -> Result<(record::Opened, Publisher, Publication, TileStore), PublishError> {
+    let store = TileStore::open(&dir.join("tiles"))?;
+    let (mut publisher, publication) =
+        Publisher::open(ORGANISATION, signer(), store.clone(), &dir.join("locks"), runtime)?;
+    let mut wrong = None;
+    let opened = record::open(&dir.join("log"), 1 << 20, own, |index, leaf, bytes| {
+        publisher.replay(index, leaf, bytes).map_err(|error| {
+            let said = error.to_string();
+            wrong = Some(error);
+            said
+        })
+    });
+    if let Some(wrong) = wrong {
+        return Err(wrong);
+    }
+    let opened = opened?;
+    publisher.replayed()?;
+    Ok((opened, publisher, publication, store))
+}
 
 /// A record in a directory, its index following it.
 pub(crate) struct Kept {
@@ -18,25 +56,46 @@ pub(crate) struct Kept {
     pub(crate) index: Index,
     ended: tokio::sync::oneshot::Receiver<Result<(), crate::log::LogError>>,
     follower: tokio::task::JoinHandle<()>,
+    logs: Served,
+    publisher: tokio::task::JoinHandle<()>,
     stop: tokio_util::sync::CancellationToken,
 }
 
 impl Kept {
-    pub(crate) fn open(dir: &Path) -> Self {
+    pub(crate) async fn open(dir: &Path) -> Self {
         let own = (Arc::from("audit-svc-test"), Uuid::now_v7().as_u64_pair().0);
-        let opened = record::open(&dir.join("log"), 1 << 20, own).unwrap();
+        let (runtime, place) = (Handle::current(), dir.to_owned());
+        let opened = tokio::task::spawn_blocking(move || open_record(&place, own, runtime));
+        let (opened, publisher, publication, store) = opened.await.unwrap().unwrap();
         let record = opened.record;
         let (index, follower) = Index::open(&dir.join("index"), &record).unwrap();
         let stop = tokio_util::sync::CancellationToken::new();
         let run = follower.run(stop.clone());
         let follower = tokio::spawn(async move { run.await.unwrap() });
+        let (reader, head, end) = (record.reader().clone(), record.watch_head(), stop.clone());
+        let publisher = tokio::spawn(async move {
+            let interval = std::time::Duration::from_millis(20);
+            publisher.run(reader, head, interval, end).await.unwrap();
+        });
         Self {
             record,
             index,
             ended: opened.ended,
             follower,
+            logs: Served { publication, store },
+            publisher,
             stop,
         }
+    }
+
+    /// Its methods.
+    pub(crate) fn rpc(&self) -> AuditRpc {
+        AuditRpc::new(self.record.clone(), self.index.clone(), self.logs.clone())
+    }
+
+    /// Its logs.
+    pub(crate) fn logs(&self) -> &Served {
+        &self.logs
     }
 
     /// Lets go of the directory.
@@ -46,11 +105,14 @@ impl Kept {
             index,
             ended,
             follower,
+            logs,
+            publisher,
             stop,
         } = self;
         stop.cancel();
         follower.await.unwrap();
-        drop((record, index));
+        publisher.await.unwrap();
+        drop((record, index, logs));
         ended.await.unwrap().unwrap();
     }
 }

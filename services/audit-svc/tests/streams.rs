@@ -30,7 +30,13 @@ struct Running {
 impl Running {
     fn start(dir: &Path, redis: &Redis) -> Self {
         let epoch = Uuid::now_v7().as_u64_pair().0;
-        let opened = record::open(&dir.join("log"), 1 << 20, (Arc::from("audit-svc-test"), epoch)).unwrap();
+        let opened = record::open(
+            &dir.join("log"),
+            1 << 20,
+            (Arc::from("audit-svc-test"), epoch),
+            |_, _, _| Ok(()),
+        )
+        .unwrap();
         let record = opened.record;
         let (index, follow) = Index::open(&dir.join("index"), &record).unwrap();
         let stop = CancellationToken::new();

@@ -117,6 +117,11 @@ impl Verifier {
         self.id
     }
 
+    /// The same key under another name.
+    pub fn named(&self, name: &str) -> Result<Self, KeyError> {
+        Self::new(name, self.algorithm, self.public)
+    }
+
     /// Whether this key is the one that a signature says it is of.
     pub fn knows(&self, signature: &Signature) -> bool {
         signature.name() == self.name && signature.id() == self.id
@@ -175,6 +180,7 @@ impl FromStr for Verifier {
 
 /// Signs notes. `Debug` shows the name alone.
 pub struct Signer {
+    seed: Zeroizing<[u8; ED25519_OCTETS]>,
     pair: Ed25519KeyPair,
     verifier: Verifier,
 }
@@ -193,7 +199,18 @@ impl Signer {
             .try_into()
             .map_err(|_| KeyError::Octets)?;
         let verifier = Verifier::new(name, algorithm, public)?;
-        Ok(Self { pair, verifier })
+        let seed = Zeroizing::new(*seed);
+        Ok(Self {
+            seed,
+            pair,
+            verifier,
+        })
+    }
+
+    /// The same key under another name. A log's key bears the log's origin (C2SP `tlog-checkpoint`); this lets one
+    /// secret sign for all logs of an operator, and its ids differ from log to log.
+    pub fn named(&self, name: &str) -> Result<Self, KeyError> {
+        Self::from_seed(name, self.verifier.algorithm, &self.seed)
     }
 
     /// Reads the text of a private key. Spaces and line ends around it do not count.
@@ -324,6 +341,12 @@ mod tests {
         let signer = Signer::parse(&text).unwrap();
         let same = Signer::from_seed("example.org/log", Algorithm::Ed25519, &seed).unwrap();
         assert_eq!(signer.verifier(), same.verifier());
+        let renamed = Signer::from_seed("other", Algorithm::Ed25519, &seed)
+            .and_then(|other| other.named("example.org/log"))
+            .unwrap();
+        assert_eq!(renamed.verifier(), signer.verifier());
+        let other = signer.verifier().named("other").unwrap();
+        assert_ne!(other.id(), signer.verifier().id());
     }
 
     #[test]

@@ -6,21 +6,23 @@
 use hongyan_proto::audit::v1::{AuditEvent, Leaf};
 use prost::Message as _;
 
+use super::log_id::LogId;
 use crate::log::MAX_LEAF_OCTETS;
 
 /// The version that new leaves have.
-const VERSION: u32 = 1;
-/// Octets that a leaf needs beside its producer and its event, at most: five numbers and six tags.
-const ENVELOPE_OCTETS: usize = 64;
+const VERSION: u32 = 2;
+/// Octets that a leaf needs beside its producer and its event, at most: six numbers, the log's name and eight tags.
+const ENVELOPE_OCTETS: usize = 128;
 
 /// Whether an event of this producer fits in a leaf, whatever numbers it gets.
 pub(crate) fn fits(producer: &str, event: &AuditEvent) -> bool {
     event.encoded_len() + producer.len() + ENVELOPE_OCTETS <= MAX_LEAF_OCTETS
 }
 
-/// Encodes a leaf.
+/// Encodes a leaf that stands at `index` of the record and at `log_index` of its log.
 pub(crate) fn encode(
     index: u64,
+    (log, log_index): (LogId, u64),
     (producer, epoch, seq): (&str, u64, u64),
     received_at_unix_ms: i64,
     event: AuditEvent,
@@ -33,8 +35,15 @@ pub(crate) fn encode(
         seq,
         received_at_unix_ms,
         event: Some(event),
+        log: log.to_string(),
+        log_index,
     }
     .encode_to_vec()
+}
+
+/// The log of a decoded leaf; says what is wrong with its name.
+pub(crate) fn log_of(leaf: &Leaf) -> Result<LogId, String> {
+    leaf.log.parse().map_err(|error| format!("{error}"))
 }
 
 /// Decodes the leaf that stands at `index`; says what is wrong with it.
@@ -60,8 +69,12 @@ mod tests {
     use hongyan_proto::audit::v1::{AuditEvent, Leaf};
     use prost::Message as _;
 
-    use super::{decode, encode, fits};
-    use crate::log::MAX_LEAF_OCTETS;
+    use super::{VERSION, decode, encode, fits, log_of};
+    use crate::{log::MAX_LEAF_OCTETS, record::LogId};
+
+    fn log() -> LogId {
+        LogId::of("MESSAGE_FINAL", 1_763_700_000_000)
+    }
 
     fn event() -> AuditEvent {
         AuditEvent {
@@ -78,9 +91,10 @@ mod tests {
 
     #[test]
     fn decoding_and_encoding_again_gives_the_same_bytes() {
-        let bytes = encode(9, ("p", 2, 3), 4, event());
+        let bytes = encode(9, (log(), 5), ("p", 2, 3), 4, event());
         let (leaf, found) = decode(9, &bytes).unwrap();
         assert_eq!(found, event());
+        assert_eq!((log_of(&leaf), leaf.log_index), (Ok(log()), 5));
         let again = Leaf {
             event: Some(found),
             ..leaf
@@ -91,11 +105,11 @@ mod tests {
 
     #[test]
     fn a_leaf_at_the_wrong_place_or_of_a_later_version_is_told() {
-        let bytes = encode(9, ("p", 2, 3), 4, event());
+        let bytes = encode(9, (log(), 5), ("p", 2, 3), 4, event());
         assert!(decode(8, &bytes).unwrap_err().contains('9'));
         assert!(decode(9, b"\xff").unwrap_err().contains("no leaf"));
         let later = Leaf {
-            version: 2,
+            version: VERSION + 1,
             index: 9,
             event: Some(event()),
             ..Leaf::default()
@@ -103,10 +117,10 @@ mod tests {
         assert!(
             decode(9, &later.encode_to_vec())
                 .unwrap_err()
-                .contains("version 2")
+                .contains("version 3")
         );
         let empty = Leaf {
-            version: 1,
+            version: VERSION,
             index: 9,
             ..Leaf::default()
         };
@@ -122,9 +136,15 @@ mod tests {
         let producer = "p".repeat(128);
         let mut largest = event();
         let overhead = largest.encoded_len() - 100;
-        largest.sealed = vec![1; MAX_LEAF_OCTETS - overhead - 128 - 64 - 2].into();
+        largest.sealed = vec![1; MAX_LEAF_OCTETS - overhead - 128 - 128 - 2].into();
         assert!(fits(&producer, &largest));
-        let bytes = encode(u64::MAX, (&producer, u64::MAX, u64::MAX), -1, largest.clone());
+        let bytes = encode(
+            u64::MAX,
+            (log(), u64::MAX),
+            (&producer, u64::MAX, u64::MAX),
+            -1,
+            largest.clone(),
+        );
         assert!(bytes.len() <= MAX_LEAF_OCTETS, "{}", bytes.len());
         largest.sealed = vec![1; MAX_LEAF_OCTETS].into();
         assert!(!fits(&producer, &largest));

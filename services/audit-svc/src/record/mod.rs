@@ -5,18 +5,20 @@
 //! append answers [`Stopped`], and the process has to end: a failed write is never tried again on the same file.
 
 pub(crate) mod leaf;
+mod log_id;
 mod sequence;
 mod sequencer;
 #[cfg(test)]
 mod tests;
 mod writer;
 
-use std::{path::Path, sync::Arc, thread};
+use std::{collections::BTreeMap, path::Path, sync::Arc, thread};
 
-use hongyan_proto::audit::v1::AuditEvent;
+use hongyan_proto::audit::v1::{AuditEvent, Leaf};
 use prost::Message as _;
 use tokio::sync::{mpsc, oneshot, watch};
 
+pub use log_id::{Class, LogId, NoLogId, Period};
 pub use sequence::{Gap, Refusal};
 pub use sequencer::{Numbered, Place, Placed, Submission};
 pub use writer::Head;
@@ -55,10 +57,20 @@ pub struct Opened {
 
 /// Recovers the log in `dir` and starts the writing thread. Blocks for as long as reading the whole log takes.
 ///
-/// Events of the service itself are numbered under `own`: its producer name and its epoch.
-pub fn open(dir: &Path, segment_octets: u64, own: (Arc<str>, u64)) -> Result<Opened, LogError> {
+/// Events of the service itself are numbered under `own`: its producer name and its epoch. Every leaf that is found goes to
+/// `visit` as well, with its index and its octets; what that finds wrong with one is reported as damage.
+pub fn open(
+    dir: &Path,
+    segment_octets: u64,
+    own: (Arc<str>, u64),
+    mut visit: impl FnMut(u64, &Leaf, &[u8]) -> Result<(), String>,
+) -> Result<Opened, LogError> {
     let mut sequencer = Sequencer::new(own);
-    let log = log::open(dir, segment_octets, |index, bytes| sequencer.replay(index, bytes))?;
+    let log = log::open(dir, segment_octets, |index, bytes| {
+        let (leaf, _) = leaf::decode(index, bytes)?;
+        sequencer.replay(index, &leaf, bytes)?;
+        visit(index, &leaf, bytes)
+    })?;
     let (size, root) = sequencer.head();
     let (head_sender, head) = watch::channel(Head { size, root });
     let (commands, queue) = mpsc::channel(WAITING_APPENDS);
@@ -114,6 +126,16 @@ impl Record {
                 limit,
                 answer,
             })
+            .await
+            .map_err(|_| Stopped)?;
+        answered.await.map_err(|_| Stopped)
+    }
+
+    /// The logs of the record, and how many leaves each has.
+    pub async fn logs(&self) -> Result<BTreeMap<LogId, u64>, Stopped> {
+        let (answer, answered) = oneshot::channel();
+        self.commands
+            .send(Command::Logs { answer })
             .await
             .map_err(|_| Stopped)?;
         answered.await.map_err(|_| Stopped)

@@ -1,12 +1,13 @@
 //! Gives events their place: the next index, the time of arrival, the leaf and its hash. Touches no disk.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use hongyan_proto::audit::v1::{AuditEvent, Leaf};
 use hongyan_tlog::{Frontier, Hash, leaf_hash};
 
 use super::{
     leaf,
+    log_id::LogId,
     sequence::{Refusal, Sequences, Sighting},
 };
 use crate::log::MAX_LEAF_OCTETS;
@@ -36,7 +37,7 @@ pub enum Submission {
 /// Where an event stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Place {
-    /// From 0.
+    /// In the record, from 0.
     pub index: u64,
     /// SHA-256 (0x00 ‖ leaf).
     pub leaf_hash: Hash,
@@ -60,6 +61,8 @@ pub enum Placed {
 pub(crate) struct Sequencer {
     sequences: Sequences,
     frontier: Frontier,
+    /// How many leaves each log has.
+    logs: BTreeMap<LogId, u64>,
     last_received_unix_ms: i64,
     own: (Arc<str>, u64),
     own_seq: u64,
@@ -73,6 +76,7 @@ impl Sequencer {
         Self {
             sequences: Sequences::default(),
             frontier: Frontier::new(),
+            logs: BTreeMap::new(),
             last_received_unix_ms: 0,
             own,
             own_seq: 0,
@@ -81,24 +85,31 @@ impl Sequencer {
     }
 
     /// Takes in a leaf that is on disk, in the order of the log. `Err` says what is wrong with it.
-    pub(crate) fn replay(&mut self, index: u64, bytes: &[u8]) -> Result<(), String> {
-        let (leaf, _) = leaf::decode(index, bytes)?;
+    pub(crate) fn replay(&mut self, index: u64, leaf: &Leaf, bytes: &[u8]) -> Result<(), String> {
+        let log = leaf::log_of(leaf)?;
+        let size = self.logs.entry(log).or_default();
+        if leaf.log_index != *size {
+            return Err(format!("leaf {index} should be number {size} of {log}"));
+        }
+        *size += 1;
         let Leaf {
-            producer,
             epoch,
             seq,
             received_at_unix_ms,
             ..
-        } = leaf;
+        } = *leaf;
         if received_at_unix_ms < self.last_received_unix_ms {
             return Err("the leaf came before the one in front of it".to_owned());
         }
         self.last_received_unix_ms = received_at_unix_ms;
         self.frontier.push(leaf_hash(bytes));
         // What is on record is on record, whatever today's limits would say to it.
-        let _ = self
-            .sequences
-            .see(&Arc::from(producer), epoch, seq, received_at_unix_ms);
+        let _ = self.sequences.see(
+            &Arc::from(leaf.producer.as_str()),
+            epoch,
+            seq,
+            received_at_unix_ms,
+        );
         Ok(())
     }
 
@@ -114,8 +125,11 @@ impl Sequencer {
             }) => (producer, epoch, seq, event),
             Submission::Own(event) => (Arc::clone(&self.own.0), self.own.1, self.own_seq + 1, event),
         };
+        let log = LogId::of(&event.action, received_unix_ms);
+        let log_index = self.logs.get(&log).copied().unwrap_or_default();
         let bytes = leaf::encode(
             self.frontier.size(),
+            (log, log_index),
             (&producer, epoch, seq),
             received_unix_ms,
             event,
@@ -137,6 +151,7 @@ impl Sequencer {
             leaf_hash: leaf_hash(&bytes),
         };
         self.frontier.push(place.leaf_hash);
+        self.logs.insert(log, log_index + 1);
         self.group.push(bytes);
         Placed::Recorded(place)
     }
@@ -148,6 +163,11 @@ impl Sequencer {
 
     pub(crate) fn sequences(&self) -> &Sequences {
         &self.sequences
+    }
+
+    /// The logs with everything placed, and how many leaves each has.
+    pub(crate) fn logs(&self) -> &BTreeMap<LogId, u64> {
+        &self.logs
     }
 
     /// Size and root with everything placed.
@@ -164,7 +184,10 @@ mod tests {
     use hongyan_tlog::{empty_root, leaf_hash, node_hash};
 
     use super::{Numbered, Place, Placed, Sequencer, Submission};
-    use crate::{log::MAX_LEAF_OCTETS, record::leaf};
+    use crate::{
+        log::MAX_LEAF_OCTETS,
+        record::{LogId, leaf},
+    };
 
     fn sequencer() -> Sequencer {
         Sequencer::new((Arc::from("audit"), 5))
@@ -221,7 +244,8 @@ mod tests {
         assert_eq!(times, [100, 100, 120]);
         let mut second = sequencer();
         for (index, bytes) in (0..).zip(&group) {
-            second.replay(index, bytes).unwrap();
+            let (leaf, _) = leaf::decode(index, bytes).unwrap();
+            second.replay(index, &leaf, bytes).unwrap();
         }
         assert_eq!(second.head(), first.head());
         assert_eq!(second.place(numbered(3), 1), Placed::Duplicate);
@@ -233,14 +257,52 @@ mod tests {
     #[test]
     fn leaves_that_go_back_in_time_are_damage() {
         let mut sequencer = sequencer();
-        let event = AuditEvent::default;
-        sequencer
-            .replay(0, &leaf::encode(0, ("p", 1, 1), 10, event()))
-            .unwrap();
+        let log = LogId::of("", 10);
+        for (number, time, is_right) in [(0, 10, true), (1, 9, false)] {
+            let event = AuditEvent::default();
+            let bytes = leaf::encode(number, (log, number), ("p", 1, number + 1), time, event);
+            let (leaf, _) = leaf::decode(number, &bytes).unwrap();
+            assert_eq!(sequencer.replay(number, &leaf, &bytes).is_ok(), is_right);
+        }
+    }
+
+    #[test]
+    fn every_log_counts_its_own_leaves_and_a_hole_is_damage() {
+        let mut sequencer = sequencer();
+        let mut place = |seq, action: &str| {
+            let Submission::Numbered(mut numbered) = numbered(seq) else {
+                panic!("numbered")
+            };
+            numbered.event.action = action.to_owned();
+            sequencer.place(Submission::Numbered(numbered), 1);
+        };
+        for (seq, action) in [
+            (1, "MESSAGE_ACCEPTED"),
+            (2, "MESSAGE_FINAL"),
+            (3, "MESSAGE_ACCEPTED"),
+        ] {
+            place(seq, action);
+        }
+        let sizes: Vec<_> = sequencer
+            .logs()
+            .iter()
+            .map(|(log, size)| (log.to_string(), *size))
+            .collect();
+        assert_eq!(
+            sizes,
+            [
+                ("sms-event/1970h1/0".to_owned(), 2),
+                ("cdr/1970h1/0".to_owned(), 1)
+            ]
+        );
+        let group = sequencer.take_group();
+        let mut holed = self::sequencer();
+        let (leaf, _) = leaf::decode(2, &group[2]).unwrap();
         assert!(
-            sequencer
-                .replay(1, &leaf::encode(1, ("p", 1, 2), 9, event()))
-                .is_err()
+            holed
+                .replay(0, &leaf, &group[2])
+                .unwrap_err()
+                .contains("number 0")
         );
     }
 

@@ -3,12 +3,16 @@
 //! A group is whatever waits when the disk is free, up to [`GROUP_EVENTS`] or [`GROUP_OCTETS`]: a lone caller waits for no
 //! timer, and under load the time of one sync is the time in which the next group gathers.
 
-use std::time::{Instant, SystemTime};
+use std::{
+    collections::BTreeMap,
+    time::{Instant, SystemTime},
+};
 
 use hongyan_tlog::Hash;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::{
+    log_id::LogId,
     sequence::Gap,
     sequencer::{Placed, Sequencer, Submission},
 };
@@ -42,6 +46,10 @@ pub(crate) enum Command {
         age_ms: i64,
         limit: usize,
         answer: oneshot::Sender<(Vec<Gap>, usize)>,
+    },
+    /// The logs and their sizes.
+    Logs {
+        answer: oneshot::Sender<BTreeMap<LogId, u64>>,
     },
 }
 
@@ -78,6 +86,9 @@ pub(crate) fn run(
                 } => {
                     // Nobody may wait for it any more.
                     let _ = answer.send(sequencer.sequences().gaps(now, age_ms, limit));
+                }
+                Command::Logs { answer } => {
+                    let _ = answer.send(sequencer.logs().clone());
                 }
             }
             if events >= GROUP_EVENTS || octets >= GROUP_OCTETS {

@@ -120,6 +120,7 @@ mod tests {
             epoch: 3,
             first_seq: 10,
             events: vec![event(); count],
+            wait_published: false,
         }
     }
 

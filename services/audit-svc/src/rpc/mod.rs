@@ -1,6 +1,7 @@
 //! The service's methods: parse, ask, answer.
 
 mod append;
+mod proofs;
 #[cfg(test)]
 mod tests;
 
@@ -9,8 +10,9 @@ use std::time::Duration;
 use hongyan_chassis::Problem;
 use hongyan_identity::{Peer, SpiffeId};
 use hongyan_proto::audit::v1::{
-    AppendRequest, AppendResponse, AppendedEvent, GetHeadRequest, GetHeadResponse, Leaf, QueryRequest,
-    QueryResponse, SequenceGap, audit_service_server::AuditService,
+    AppendRequest, AppendResponse, AppendedEvent, GetCheckpointRequest, GetCheckpointResponse,
+    GetConsistencyRequest, GetConsistencyResponse, GetHeadRequest, GetHeadResponse, GetProofRequest,
+    GetProofResponse, Leaf, QueryRequest, QueryResponse, SequenceGap, audit_service_server::AuditService,
 };
 use prost::Message as _;
 use tonic::{Request, Response, Status};
@@ -19,6 +21,7 @@ use crate::{
     index::{self, Course, Index, IndexError},
     known::{self, Again, Known, Unknown},
     own,
+    publish::serve::Served,
     question::{Question, Resume, token},
     record::{Place, Placed, Record, Stopped, Submission, leaf},
 };
@@ -35,12 +38,13 @@ const TRY_AGAIN_AFTER: Duration = Duration::from_secs(1);
 pub struct AuditRpc {
     record: Record,
     index: Index,
+    logs: Served,
 }
 
 impl AuditRpc {
-    /// Answers from this record and its index.
-    pub fn new(record: Record, index: Index) -> Self {
-        Self { record, index }
+    /// Answers from this record, its index, and its logs as they are published.
+    pub fn new(record: Record, index: Index, logs: Served) -> Self {
+        Self { record, index, logs }
     }
 
     async fn place(&self, submissions: Vec<Submission>) -> Result<Vec<Place>, Problem> {
@@ -153,8 +157,13 @@ impl AuditRpc {
 impl AuditService for AuditRpc {
     async fn append(&self, request: Request<AppendRequest>) -> Result<Response<AppendResponse>, Status> {
         let peer = peer(&request)?;
-        let submissions = append::parse(&peer, request.into_inner())?;
+        let request = request.into_inner();
+        let wait_published = request.wait_published;
+        let submissions = append::parse(&peer, request)?;
         let places = self.place(submissions).await?;
+        if wait_published && let Some(last) = places.iter().map(|place| place.index).max() {
+            self.wait_published(last + 1).await?;
+        }
         let appended = places.into_iter().map(|place| AppendedEvent {
             index: place.index,
             leaf_hash: place.leaf_hash.as_bytes().to_vec().into(),
@@ -185,7 +194,29 @@ impl AuditService for AuditRpc {
             indexed: progress.indexed,
             events_by_action: (*progress.counts).clone(),
             gaps: gaps.collect(),
+            logs: self.log_heads().await?,
         }))
+    }
+
+    async fn get_checkpoint(
+        &self,
+        request: Request<GetCheckpointRequest>,
+    ) -> Result<Response<GetCheckpointResponse>, Status> {
+        Ok(Response::new(self.checkpoint(request.get_ref())?))
+    }
+
+    async fn get_proof(
+        &self,
+        request: Request<GetProofRequest>,
+    ) -> Result<Response<GetProofResponse>, Status> {
+        Ok(Response::new(self.proof(request.into_inner()).await?))
+    }
+
+    async fn get_consistency(
+        &self,
+        request: Request<GetConsistencyRequest>,
+    ) -> Result<Response<GetConsistencyResponse>, Status> {
+        Ok(Response::new(self.consistency(request.into_inner()).await?))
     }
 }
 

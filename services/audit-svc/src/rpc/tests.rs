@@ -22,6 +22,7 @@ async fn append(
         epoch: 1,
         first_seq,
         events,
+        wait_published: false,
     };
     let answer = rpc.append(of_peer("svc/verify", request)).await;
     answer
@@ -58,8 +59,8 @@ fn by_action(action: &str) -> QueryRequest {
 #[tokio::test]
 async fn a_second_append_of_the_same_events_is_told_their_first_places() {
     let dir = tempfile::tempdir().unwrap();
-    let kept = Kept::open(dir.path());
-    let rpc = AuditRpc::new(kept.record.clone(), kept.index.clone());
+    let kept = Kept::open(dir.path()).await;
+    let rpc = kept.rpc();
     let events: Vec<_> = (0..5).map(|_| event("VERIFY_ANSWERED")).collect();
     let first = append(&rpc, 1, events.clone()).await.unwrap();
     assert_eq!(
@@ -76,8 +77,8 @@ async fn a_second_append_of_the_same_events_is_told_their_first_places() {
     drop(rpc);
     kept.close().await;
 
-    let kept = Kept::open(dir.path());
-    let rpc = AuditRpc::new(kept.record.clone(), kept.index.clone());
+    let kept = Kept::open(dir.path()).await;
+    let rpc = kept.rpc();
     assert_eq!(append(&rpc, 1, events).await.unwrap(), first);
     assert_eq!(kept.record.head().size, 6);
 }
@@ -85,8 +86,8 @@ async fn a_second_append_of_the_same_events_is_told_their_first_places() {
 #[tokio::test]
 async fn another_event_under_a_used_number_is_refused() {
     let dir = tempfile::tempdir().unwrap();
-    let kept = Kept::open(dir.path());
-    let rpc = AuditRpc::new(kept.record.clone(), kept.index.clone());
+    let kept = Kept::open(dir.path()).await;
+    let rpc = kept.rpc();
     append(&rpc, 1, vec![event("A")]).await.unwrap();
     let problem = append(&rpc, 1, vec![event("B")]).await.unwrap_err();
     assert_eq!(
@@ -99,8 +100,8 @@ async fn another_event_under_a_used_number_is_refused() {
 #[tokio::test]
 async fn a_hundred_equal_appends_at_once_are_one_event() {
     let dir = tempfile::tempdir().unwrap();
-    let kept = Kept::open(dir.path());
-    let rpc = AuditRpc::new(kept.record.clone(), kept.index.clone());
+    let kept = Kept::open(dir.path()).await;
+    let rpc = kept.rpc();
     let one = event("A");
     let tasks: Vec<_> = (0..100)
         .map(|_| {
@@ -117,8 +118,8 @@ async fn a_hundred_equal_appends_at_once_are_one_event() {
 #[tokio::test]
 async fn the_answer_proves_what_is_on_record() {
     let dir = tempfile::tempdir().unwrap();
-    let kept = Kept::open(dir.path());
-    let rpc = AuditRpc::new(kept.record.clone(), kept.index.clone());
+    let kept = Kept::open(dir.path()).await;
+    let rpc = kept.rpc();
     let appended = append(&rpc, 1, vec![event("A"), event("B"), event("C")])
         .await
         .unwrap();
@@ -145,8 +146,8 @@ async fn the_answer_proves_what_is_on_record() {
 #[tokio::test]
 async fn a_question_is_on_record_before_its_answer_and_not_part_of_it() {
     let dir = tempfile::tempdir().unwrap();
-    let kept = Kept::open(dir.path());
-    let rpc = AuditRpc::new(kept.record.clone(), kept.index.clone());
+    let kept = Kept::open(dir.path()).await;
+    let rpc = kept.rpc();
     append(&rpc, 1, vec![event("A")]).await.unwrap();
     let tag: prost::bytes::Bytes = vec![9; 32].into();
     let about = QueryRequest {
@@ -174,8 +175,8 @@ async fn a_question_is_on_record_before_its_answer_and_not_part_of_it() {
 #[tokio::test]
 async fn pages_end_although_each_is_put_on_record_itself() {
     let dir = tempfile::tempdir().unwrap();
-    let kept = Kept::open(dir.path());
-    let rpc = AuditRpc::new(kept.record.clone(), kept.index.clone());
+    let kept = Kept::open(dir.path()).await;
+    let rpc = kept.rpc();
     for newest_first in [false, true] {
         let before = kept.record.head().size;
         let request = QueryRequest {
@@ -191,8 +192,8 @@ async fn pages_end_although_each_is_put_on_record_itself() {
 #[tokio::test]
 async fn a_page_of_large_leaves_stays_below_the_largest_message() {
     let dir = tempfile::tempdir().unwrap();
-    let kept = Kept::open(dir.path());
-    let rpc = AuditRpc::new(kept.record.clone(), kept.index.clone());
+    let kept = Kept::open(dir.path()).await;
+    let rpc = kept.rpc();
     for seq in 1..=40 {
         let large = AuditEvent {
             sealed: vec![7; 60_000].into(),
@@ -225,8 +226,8 @@ async fn a_page_of_large_leaves_stays_below_the_largest_message() {
 #[tokio::test]
 async fn wrong_requests_change_nothing() {
     let dir = tempfile::tempdir().unwrap();
-    let kept = Kept::open(dir.path());
-    let rpc = AuditRpc::new(kept.record.clone(), kept.index.clone());
+    let kept = Kept::open(dir.path()).await;
+    let rpc = kept.rpc();
     let problem = append(&rpc, 1, vec![event("A"), AuditEvent::default()])
         .await
         .unwrap_err();
@@ -252,8 +253,8 @@ async fn wrong_requests_change_nothing() {
 #[tokio::test]
 async fn a_missing_number_shows_in_the_head_after_its_minute() {
     let dir = tempfile::tempdir().unwrap();
-    let kept = Kept::open(dir.path());
-    let rpc = AuditRpc::new(kept.record.clone(), kept.index.clone());
+    let kept = Kept::open(dir.path()).await;
+    let rpc = kept.rpc();
     append(&rpc, 3, vec![event("A")]).await.unwrap();
     let head = rpc
         .get_head(Request::new(GetHeadRequest {}))

@@ -1,0 +1,32 @@
+//! From the record to transparency logs that anybody can check: hashes, tiles, signed checkpoints, proofs.
+//!
+//! The record takes events and answers for their durability ([`crate::record`]); it knows their order and nothing of
+//! trees. This follows it, a step behind:
+//!
+//! | step | what happens | killed behind it |
+//! |---|---|---|
+//! | 1 | leaves come from the record, each into its log: hashes, tiles, bundles, in memory | they come again |
+//! | 2 | the checkpoint of each log is signed and swapped into the lock store; a lost swap ends the process | the next start finds the lock ahead of the tiles and writes the same files from the same leaves |
+//! | 3 | tiles and bundles are written, each once, synced | files that are there are compared |
+//! | 4 | the checkpoint is put beside them: now it is published | |
+//! | 5 | partial files that are there in full now are removed | they stay, which does no harm |
+//!
+//! So for one size there is one root, and no checkpoint is smaller than one that was seen: both are checked at every start,
+//! and a directory that was rolled back is refused with the log's name and both sizes.
+
+mod error;
+mod growing;
+mod locks;
+mod proofs;
+mod published;
+mod publisher;
+pub mod serve;
+mod store;
+#[cfg(test)]
+mod tests;
+
+pub use error::PublishError;
+pub(crate) use proofs::{ProofError, Subtrees};
+pub use published::{Ended, Publication, Published, State};
+pub use publisher::Publisher;
+pub use store::TileStore;

@@ -1,0 +1,176 @@
+//! Where the files of the logs stand: below one directory, one directory a log, in the layout of C2SP tlog-tiles.
+
+use std::{fs, path::Path, sync::Arc};
+
+use futures_util::{StreamExt as _, TryStreamExt as _, stream};
+use hongyan_tlog::{TILE_WIDTH, Tile, bundle, tile::Kind};
+use object_store::{
+    ObjectStore, ObjectStoreExt as _, PutMode, PutPayload, local::LocalFileSystem, path::Path as ObjectPath,
+};
+
+use super::{PublishError, growing::TileFile};
+use crate::record::LogId;
+
+/// Files written side by side: each waits for its own sync.
+const AT_ONCE: usize = 8;
+const CHECKPOINT: &str = "checkpoint";
+
+/// The files of all logs; cheap to clone.
+#[derive(Debug, Clone)]
+pub struct TileStore(Arc<LocalFileSystem>);
+
+impl TileStore {
+    /// Opens a directory, which is made where it is missing. Files are synced before a write answers, and their
+    /// directories with them.
+    pub fn open(dir: &Path) -> Result<Self, PublishError> {
+        let path = dir.display().to_string();
+        let failed = |source| PublishError::Store {
+            doing: "opening",
+            path: path.clone(),
+            source,
+        };
+        fs::create_dir_all(dir).map_err(|error| {
+            failed(object_store::Error::Generic {
+                store: "local",
+                source: error.into(),
+            })
+        })?;
+        let store = LocalFileSystem::new_with_prefix(dir).map_err(failed)?;
+        Ok(Self(Arc::new(store.with_fsync(true))))
+    }
+
+    /// Writes files that are never written twice. One that is there must have the same octets.
+    pub(crate) async fn create(&self, log: LogId, files: Vec<TileFile>) -> Result<(), PublishError> {
+        stream::iter(files)
+            .map(|(tile, octets)| self.create_one(log, tile, octets))
+            .buffer_unordered(AT_ONCE)
+            .try_collect()
+            .await
+    }
+
+    async fn create_one(&self, log: LogId, tile: Tile, octets: Vec<u8>) -> Result<(), PublishError> {
+        let path = tile_path(log, tile);
+        let payload = PutPayload::from(octets);
+        let put = self
+            .0
+            .put_opts(&path, payload.clone(), PutMode::Create.into())
+            .await;
+        match put {
+            Ok(_) => Ok(()),
+            Err(object_store::Error::AlreadyExists { .. }) => {
+                let there = self.read(&path).await?;
+                if there.is_some_and(|there| payload.iter().flatten().eq(there.iter())) {
+                    Ok(())
+                } else {
+                    Err(PublishError::Differs {
+                        path: path.to_string(),
+                    })
+                }
+            }
+            Err(source) => Err(failed("writing", &path)(source)),
+        }
+    }
+
+    /// Removes the partial forms of files that are there in full.
+    pub(crate) async fn remove_partials(&self, log: LogId, full: &[Tile]) -> Result<(), PublishError> {
+        for tile in full {
+            let dir = ObjectPath::from(format!("{log}/{}.p", tile.full()));
+            let found: Vec<_> = self
+                .0
+                .list(Some(&dir))
+                .map_ok(|found| found.location)
+                .try_collect()
+                .await
+                .map_err(failed("listing", &dir))?;
+            for path in found {
+                self.0.delete(&path).await.map_err(failed("removing", &path))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Puts a checkpoint where everybody looks for it.
+    pub(crate) async fn put_checkpoint(&self, log: LogId, note: &str) -> Result<(), PublishError> {
+        let path = ObjectPath::from(format!("{log}/{CHECKPOINT}"));
+        let put = self.0.put(&path, PutPayload::from(note.to_owned())).await;
+        put.map(|_| ()).map_err(failed("writing", &path))
+    }
+
+    /// The published checkpoint of a log; `None` where it has none.
+    pub(crate) async fn checkpoint(&self, log: LogId) -> Result<Option<Vec<u8>>, PublishError> {
+        self.read(&ObjectPath::from(format!("{log}/{CHECKPOINT}"))).await
+    }
+
+    /// A file of a log; `None` where it is not there.
+    pub(crate) async fn tile(&self, log: LogId, tile: Tile) -> Result<Option<Vec<u8>>, PublishError> {
+        self.read(&tile_path(log, tile)).await
+    }
+
+    /// One entry of a log of `size` leaves. A partial bundle gives way to the full one, which begins alike.
+    pub(crate) async fn entry(&self, log: LogId, index: u64, size: u64) -> Result<Vec<u8>, PublishError> {
+        let Some(tile) = Tile::holding(Kind::Entries, index, size) else {
+            return Err(PublishError::RolledBack {
+                log,
+                locked: index,
+                have: size,
+            });
+        };
+        let wrong = |reason: String| PublishError::Tile { log, tile, reason };
+        let mut found = self.tile(log, tile).await?.map(|octets| (octets, tile.width()));
+        if found.is_none() && tile.is_partial() {
+            found = self
+                .tile(log, tile.full())
+                .await?
+                .map(|octets| (octets, TILE_WIDTH));
+        }
+        let (octets, width) = found.ok_or_else(|| wrong("is missing".to_owned()))?;
+        let entries = bundle::entries(&octets, width).map_err(|error| wrong(error.to_string()))?;
+        let nth = (index % u64::from(TILE_WIDTH)) as usize;
+        let entry = entries.get(nth).map(|entry| entry.to_vec());
+        entry.ok_or_else(|| wrong(format!("has no entry {nth}")))
+    }
+
+    async fn read(&self, path: &ObjectPath) -> Result<Option<Vec<u8>>, PublishError> {
+        let found = match self.0.get(path).await {
+            Ok(found) => found,
+            Err(object_store::Error::NotFound { .. }) => return Ok(None),
+            Err(source) => return Err(failed("reading", path)(source)),
+        };
+        let octets = found.bytes().await.map_err(failed("reading", path))?;
+        Ok(Some(octets.to_vec()))
+    }
+}
+
+fn tile_path(log: LogId, tile: Tile) -> ObjectPath {
+    ObjectPath::from(format!("{log}/{tile}"))
+}
+
+fn failed(doing: &'static str, path: &ObjectPath) -> impl FnOnce(object_store::Error) -> PublishError {
+    let path = path.to_string();
+    move |source| PublishError::Store { doing, path, source }
+}
+
+#[cfg(test)]
+mod tests {
+    use hongyan_tlog::Tile;
+
+    use super::TileStore;
+    use crate::{publish::PublishError, record::LogId};
+
+    #[tokio::test]
+    async fn a_file_is_written_once() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = TileStore::open(&dir.path().join("tiles")).unwrap();
+        let log = LogId::of("MESSAGE_FINAL", 0);
+        let tile: Tile = "tile/0/x001/234.p/7".parse().unwrap();
+        store.create(log, vec![(tile, vec![1, 2])]).await.unwrap();
+        store.create(log, vec![(tile, vec![1, 2])]).await.unwrap();
+        let other = store.create(log, vec![(tile, vec![1, 3])]).await;
+        assert!(matches!(other, Err(PublishError::Differs { .. })), "{other:?}");
+        let path = dir.path().join("tiles/cdr/1970h1/0/tile/0/x001/234.p/7");
+        assert_eq!(std::fs::read(path).unwrap(), [1, 2]);
+        assert_eq!(store.tile(log, tile).await.unwrap(), Some(vec![1, 2]));
+        store.remove_partials(log, &[tile]).await.unwrap();
+        assert_eq!(store.tile(log, tile).await.unwrap(), None);
+    }
+}
