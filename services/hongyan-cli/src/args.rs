@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use hongyan_tlog::key::Verifier;
 use time::UtcOffset;
 
 use crate::{exit::HELP, when};
@@ -136,8 +137,56 @@ pub(crate) enum Message {
 pub(crate) enum Audit {
     /// Find events; the question itself goes on record first
     Query(Box<Query>),
-    /// The record's size and root, events by action, missing events
+    /// The record's size, its logs and their roots, events by action, missing events
     Head,
+    /// Fetch and check the proof that an event is on record
+    Proof(Proof),
+    /// Check a copied directory of logs, without any service; names the first wrong entry
+    Verify(VerifyLogs),
+    /// Make the key that signs a record's checkpoints
+    Keygen(Keygen),
+}
+
+/// The event by its index in the record, or by its place in a log.
+#[derive(Debug, Args)]
+pub(crate) struct Proof {
+    /// Its index in the record, as `audit query` shows it
+    #[arg(long, required_unless_present = "log", conflicts_with = "log")]
+    pub(crate) index: Option<u64>,
+    /// Its log, e.g. cdr/2026h2/0
+    #[arg(long, requires = "log_index")]
+    pub(crate) log: Option<String>,
+    /// Its place in that log, from 0
+    #[arg(long, requires = "log")]
+    pub(crate) log_index: Option<u64>,
+    /// Believe this key and not the one that the service names
+    #[arg(long)]
+    pub(crate) key: Option<Verifier>,
+    /// Keep the proof in this file (C2SP tlog-proof), and the leaf beside it in a file that ends in .leaf
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: Option<PathBuf>,
+}
+
+/// The directory is one log, or holds several: a copy of what the service keeps in tiles.dir.
+#[derive(Debug, Args)]
+pub(crate) struct VerifyLogs {
+    /// The copy
+    pub(crate) dir: PathBuf,
+    /// The key that must have signed: <name>+<id>+<base64>, as `audit keygen` printed it. Its name may be that of any
+    /// log of the same record
+    #[arg(long = "key", required = true)]
+    pub(crate) keys: Vec<Verifier>,
+}
+
+/// Whoever has this key can sign another history: keep it where only audit-svc reads it.
+#[derive(Debug, Args)]
+pub(crate) struct Keygen {
+    /// A domain of whoever the record belongs to; as record.organisation in the settings of audit-svc
+    #[arg(long)]
+    pub(crate) organisation: String,
+    /// Where to put it; must not be there yet
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: PathBuf,
 }
 
 /// All given conditions must hold.

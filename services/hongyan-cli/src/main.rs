@@ -34,6 +34,9 @@ fn main() -> ExitCode {
 }
 
 fn run(cli: Cli) -> Result<Answer, Failure> {
+    if let Some(answer) = command::offline(&cli) {
+        return answer;
+    }
     let usage = |why: String| Failure::Usage(why);
     let without_file = cli.config.is_none();
     let settings = Settings::load(cli.config.clone()).map_err(|mistakes| {

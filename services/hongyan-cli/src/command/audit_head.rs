@@ -30,6 +30,18 @@ fn render(head: &GetHeadResponse, screen: Screen) -> Answer {
         ]),
         table(
             screen,
+            &["log", "entries", "published", "root"],
+            head.logs.iter().map(|log| {
+                [
+                    log.log.clone(),
+                    log.size.to_string(),
+                    log.published.to_string(),
+                    hex::encode(&log.root_hash).chars().take(16).collect(),
+                ]
+            }),
+        ),
+        table(
+            screen,
             &["action", "events"],
             head.events_by_action
                 .iter()
@@ -69,6 +81,14 @@ fn render(head: &GetHeadResponse, screen: Screen) -> Answer {
             "indexed": head.indexed,
             "events_by_action": head.events_by_action,
             "gaps": gaps.collect::<Vec<_>>(),
+            "logs": head.logs.iter().map(|log| json!({
+                "log": log.log,
+                "origin": log.origin,
+                "size": log.size,
+                "published": log.published,
+                "root_hash": hex::encode(&log.root_hash),
+                "verifier_key": log.verifier_key,
+            })).collect::<Vec<_>>(),
         }),
     }
 }

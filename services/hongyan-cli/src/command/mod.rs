@@ -1,7 +1,10 @@
 //! The commands. Each asks, and renders what came; rendering is pure.
 
 mod audit_head;
+mod audit_keygen;
+mod audit_proof;
 mod audit_query;
+mod audit_verify;
 mod input;
 mod message;
 mod send;
@@ -17,6 +20,16 @@ use crate::{
     screen::Screen,
 };
 
+/// Runs the command of this line if it asks no service and needs no settings.
+pub(crate) fn offline(cli: &Cli) -> Option<Result<Answer, Failure>> {
+    let screen = Screen::of_stdout(cli.utc_offset, cli.width);
+    match &cli.command {
+        Command::Audit(Audit::Verify(args)) => Some(audit_verify::run(args, screen)),
+        Command::Audit(Audit::Keygen(args)) => Some(audit_keygen::run(args)),
+        _ => None,
+    }
+}
+
 /// Runs the command of this line.
 pub(crate) async fn run(cli: Cli, clients: &Clients) -> Result<Answer, Failure> {
     let screen = Screen::of_stdout(cli.utc_offset, cli.width);
@@ -26,6 +39,9 @@ pub(crate) async fn run(cli: Cli, clients: &Clients) -> Result<Answer, Failure> 
         Command::Message(Message::Show { id }) => message::run(&id, clients, screen).await,
         Command::Audit(Audit::Query(args)) => audit_query::run(*args, clients, screen).await,
         Command::Audit(Audit::Head) => audit_head::run(clients, screen).await,
+        Command::Audit(Audit::Proof(args)) => audit_proof::run(args, clients).await,
+        Command::Audit(Audit::Verify(args)) => audit_verify::run(&args, screen),
+        Command::Audit(Audit::Keygen(args)) => audit_keygen::run(&args),
         Command::Status => status::run(clients, screen).await,
     }
 }
