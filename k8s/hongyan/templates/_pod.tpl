@@ -154,6 +154,7 @@ spec:
 {{- end }}
 {{- else if eq .key "audit" }}
 - {name: record, mountPath: /var/lib/hongyan/record}
+- {name: signing-key, mountPath: /run/hongyan/record, readOnly: true}
 {{- end }}
 {{- end }}
 
@@ -204,6 +205,9 @@ spec:
   {{- include "hongyan.caVolume" .ca | nindent 2 }}
 {{- end }}
 {{- end }}
+{{- else if eq .key "audit" }}
+- name: signing-key
+  {{- include "hongyan.secretVolume" (dict "name" $values.audit.signingKey.secretName "key" $values.audit.signingKey.key "path" "signing.key") | nindent 2 }}
 {{- end }}
 {{- end }}
 

@@ -39,6 +39,8 @@ dispatch.address: {{ printf "%s-dispatch:%s" $fullname (include "hongyan.grpcPor
 dispatch.spiffe_id: {{ printf "spiffe://%s/svc/dispatch" $domain | quote }}
 {{- else if eq .key "audit" }}
 record.dir: /var/lib/hongyan/record
+record.organisation: {{ $values.audit.organisation | default $domain | quote }}
+record.signing_key_file: /run/hongyan/record/signing.key
 {{- end }}
 {{ include "hongyan.givenSettings" . }}
 {{- end }}

@@ -200,11 +200,7 @@ impl Signer {
             .map_err(|_| KeyError::Octets)?;
         let verifier = Verifier::new(name, algorithm, public)?;
         let seed = Zeroizing::new(*seed);
-        Ok(Self {
-            seed,
-            pair,
-            verifier,
-        })
+        Ok(Self { seed, pair, verifier })
     }
 
     /// The same key under another name. A log's key bears the log's origin (C2SP `tlog-checkpoint`); this lets one

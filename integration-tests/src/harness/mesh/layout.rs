@@ -82,6 +82,11 @@ impl Layout {
         self.settings_dir().join("keyring.json")
     }
 
+    /// The key that signs the record's checkpoints.
+    pub fn signing_key(&self) -> PathBuf {
+        self.settings_dir().join("record-signing.key")
+    }
+
     /// Who may call what.
     pub fn method_table(&self) -> PathBuf {
         self.settings_dir().join("method-table.yaml")

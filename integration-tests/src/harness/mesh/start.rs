@@ -8,6 +8,7 @@ use std::{
 
 use anyhow::{Context as _, Result};
 use base64::Engine as _;
+use hongyan_tlog::key::{Algorithm, Signer};
 
 use super::{
     Mesh, World,
@@ -21,11 +22,14 @@ use super::{
     world,
 };
 use crate::harness::{
-    ca::{TestCa, Validity, spiffe, write_whole},
+    ca::{TRUST_DOMAIN, TestCa, Validity, spiffe, write_whole},
     ports,
     process::{Launch, find_program},
     redis::RedisServer,
 };
+
+/// Whom the record belongs to.
+const ORGANISATION: &str = TRUST_DOMAIN;
 
 const METHOD_TABLE: &str = include_str!("method-table.yaml");
 
@@ -35,6 +39,7 @@ pub(super) async fn start(options: MeshOptions) -> Result<Mesh> {
     let ca = TestCa::new("hongyan test authority")?;
     write_whole(&layout.method_table(), METHOD_TABLE)?;
     write_whole(&layout.keyring(), &keyring())?;
+    write_whole(&layout.signing_key(), &signing_key()?)?;
 
     let mut starter = Starter {
         layout,
@@ -138,7 +143,9 @@ impl Starter {
         let none = Settings::new();
         let audit = {
             let mut own = Settings::new();
-            own.set_path("record.dir", &self.layout.audit_data());
+            own.set_path("record.dir", &self.layout.audit_data())
+                .set("record.organisation", ORGANISATION)
+                .set_path("record.signing_key_file", &self.layout.signing_key());
             let needs = Needs {
                 catalog: false,
                 keyring: false,
@@ -249,6 +256,13 @@ impl Starter {
         self.programs.push(process);
         Ok(())
     }
+}
+
+/// A key that signs checkpoints, made anew for each mesh.
+fn signing_key() -> Result<String> {
+    let name = format!("audit.{ORGANISATION}");
+    let text = Signer::private_text(&name, Algorithm::Ed25519, &rand::random())?;
+    Ok(text.to_string())
 }
 
 /// A keyring with one key, made anew for each mesh.

@@ -119,14 +119,14 @@ impl Publisher {
     /// A log that was published before: its lock is the truth, its tiles must lead there.
     fn open_log(&self, id: LogId, note: &str) -> Result<Log, PublishError> {
         let signer = self.signer.named(&id.origin(&self.organisation))?;
-        let signed = read_checkpoint(id, "lock", note.as_bytes(), signer.verifier())?;
+        let lock = read_checkpoint(id, "lock", note.as_bytes(), signer.verifier())?;
         let stored = match self.runtime.block_on(self.store.checkpoint(id))? {
             None => None,
             Some(octets) => Some(read_checkpoint(id, "checkpoint", &octets, signer.verifier())?.checkpoint),
         };
         let (size, locked) = (
             stored.as_ref().map_or(0, Checkpoint::size),
-            signed.checkpoint.size(),
+            lock.checkpoint.size(),
         );
         if size > locked {
             return Err(PublishError::LockBehind {
@@ -136,7 +136,7 @@ impl Publisher {
             });
         }
         let growing = self.load(id, size)?;
-        let roots = [stored.as_ref(), Some(&signed.checkpoint)];
+        let roots = [stored.as_ref(), Some(&lock.checkpoint)];
         for checkpoint in roots.into_iter().flatten() {
             if checkpoint.size() == size && *checkpoint.root() != growing.root() {
                 return Err(PublishError::OtherRoot { log: id, size });
@@ -145,7 +145,7 @@ impl Publisher {
         Ok(Log {
             growing,
             signer,
-            signed: Some(signed),
+            signed: Some(lock),
             stored: size,
             recorded: 0,
         })

@@ -95,7 +95,7 @@ fn render(head: &GetHeadResponse, screen: Screen) -> Answer {
 
 #[cfg(test)]
 mod tests {
-    use hongyan_proto::audit::v1::{GetHeadResponse, SequenceGap};
+    use hongyan_proto::audit::v1::{GetHeadResponse, LogHead, SequenceGap};
 
     use super::render;
     use crate::{exit::Exit, screen::Screen};
@@ -111,6 +111,14 @@ mod tests {
             ]
             .into(),
             gaps: Vec::new(),
+            logs: vec![LogHead {
+                log: "cdr/2026h2/0".to_owned(),
+                origin: "audit.example.org/cdr/2026h2/0".to_owned(),
+                size: 3,
+                published: 2,
+                root_hash: vec![0xcd; 32].into(),
+                verifier_key: "audit.example.org/cdr/2026h2/0+00000000+key".to_owned(),
+            }],
         }
     }
 
@@ -122,6 +130,12 @@ mod tests {
 size     3
 root     {}
 indexed  3
+
+┌──────────────┬─────────┬───────────┬──────────────────┐
+│ log          ┆ entries ┆ published ┆ root             │
+╞══════════════╪═════════╪═══════════╪══════════════════╡
+│ cdr/2026h2/0 ┆ 3       ┆ 2         ┆ cdcdcdcdcdcdcdcd │
+└──────────────┴─────────┴───────────┴──────────────────┘
 
 ┌──────────────────┬────────┐
 │ action           ┆ events │

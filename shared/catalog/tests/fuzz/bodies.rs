@@ -7,7 +7,10 @@ use hongyan_domain::status::{Action, Code, CodeTable, MessageStatus, Protocol, S
 
 /// Any text as codes.yaml, and any text as a carrier's code: each is a table or a list of mistakes with their lines,
 /// and every code has a meaning that stays when it is kept and asked for again.
-#[allow(unreachable_pub, reason = "called by the libFuzzer target, which is another crate")]
+#[allow(
+    unreachable_pub,
+    reason = "called by the libFuzzer target, which is another crate"
+)]
 pub fn codes(octets: &[u8]) {
     let text = String::from_utf8_lossy(octets);
     match parse_codes(&text) {

@@ -146,9 +146,10 @@ mod tests {
         (checkpoint, files)
     }
 
-    fn first_bad(checkpoint: &Checkpoint, files: &BTreeMap<String, Vec<u8>>) -> Option<Option<u64>> {
+    /// `Err` holds the first wrong entry; `None` where it is about none.
+    fn checked(checkpoint: &Checkpoint, files: &BTreeMap<String, Vec<u8>>) -> Result<(), Option<u64>> {
         let read = |path: &str| files.get(path).cloned().ok_or_else(|| "is missing".to_owned());
-        check(checkpoint, read, |_, _| ()).err().map(|bad| bad.index)
+        check(checkpoint, read, |_, _| ()).map_err(|bad| bad.index)
     }
 
     #[test]
@@ -156,7 +157,7 @@ mod tests {
         for size in [0, 1, 255, 256, 257, 600] {
             let entries: Vec<_> = (0..size).map(entry).collect();
             let (checkpoint, files) = log(&entries);
-            assert_eq!(first_bad(&checkpoint, &files), None, "size {size}");
+            assert_eq!(checked(&checkpoint, &files), Ok(()), "size {size}");
         }
     }
 
@@ -167,11 +168,12 @@ mod tests {
         for path in files.keys() {
             let mut missing = files.clone();
             missing.remove(path);
-            assert!(first_bad(&checkpoint, &missing).is_some(), "{path}");
+            assert!(checked(&checkpoint, &missing).is_err(), "{path}");
             for at in (0..files[path].len()).step_by(101) {
                 let mut flipped = files.clone();
                 flipped.get_mut(path).unwrap()[at] ^= 4;
-                assert!(first_bad(&checkpoint, &flipped).is_some(), "{path}, octet {at}");
+                assert!(
+                    checked(&checkpoint, &flipped).is_err(), "{path}, octet {at}");
             }
         }
     }
@@ -185,7 +187,7 @@ mod tests {
         // Entry 258 is the third of the second bundle.
         let octets = 2 + entry(258).len();
         bundle[2 * octets + octets - 1] ^= 1;
-        assert_eq!(first_bad(&checkpoint, &changed), Some(Some(258)));
+        assert_eq!(checked(&checkpoint, &changed), Err(Some(258)));
     }
 
     #[test]
@@ -193,9 +195,9 @@ mod tests {
         let mut entries: Vec<_> = (0..3).map(entry).collect();
         entries.swap(1, 2);
         let (checkpoint, files) = log(&entries);
-        assert_eq!(first_bad(&checkpoint, &files), Some(Some(1)));
+        assert_eq!(checked(&checkpoint, &files), Err(Some(1)));
         let (checkpoint, files) = log(&[b"no leaf".to_vec()]);
-        assert_eq!(first_bad(&checkpoint, &files), Some(Some(0)));
+        assert_eq!(checked(&checkpoint, &files), Err(Some(0)));
     }
 
     #[test]
@@ -203,6 +205,6 @@ mod tests {
         let entries: Vec<_> = (0..5).map(entry).collect();
         let (_, files) = log(&entries);
         let other = Checkpoint::new(ORIGIN, 5, leaf_hash(b"other")).unwrap();
-        assert_eq!(first_bad(&other, &files), Some(None));
+        assert_eq!(checked(&other, &files), Err(None));
     }
 }
