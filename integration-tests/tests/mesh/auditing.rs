@@ -176,6 +176,7 @@ async fn an_event_appended_twice_is_on_record_once_and_a_gap_is_told() {
         epoch: 7,
         first_seq: 1,
         events: (0..10).map(|_| event()).collect(),
+        wait_published: false,
     };
     let append = async |request: AppendRequest| {
         producer

@@ -237,6 +237,7 @@ async fn a_service_appends_to_the_record_in_its_own_name_only() {
         epoch: 1,
         first_seq: 1,
         events: vec![hongyan_proto::audit::v1::AuditEvent::default()],
+        wait_published: false,
     };
     let refusal = audit.append(append).await.unwrap_err();
     assert!(

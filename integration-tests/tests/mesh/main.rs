@@ -15,6 +15,7 @@ mod operators;
 mod outages;
 mod pace;
 mod protocols;
+mod published;
 mod receipts;
 mod refusals;
 mod routing;

@@ -1,0 +1,101 @@
+//! The record as others can check it: a proof for one event, and a copied directory that needs no service.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+use hongyan_proto::common::v1::MessageClass;
+use serde_json::Value;
+
+use crate::support::{INSURER, OPERATOR, accept, final_state, fresh_request, shared};
+
+async fn run(args: &[&str]) -> (Option<i32>, String) {
+    let mesh = shared().await;
+    let output = mesh.cli(OPERATOR).unwrap().run(args).await.unwrap();
+    (output.code, format!("{}{}", output.stdout, output.stderr))
+}
+
+/// The checkpoint first: whatever it asks for is there then, however the log goes on.
+fn copy(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    let mut entries: Vec<_> = fs::read_dir(from)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .collect();
+    entries.sort_by_key(|path| path.is_dir());
+    for path in entries {
+        let to = to.join(path.file_name().unwrap());
+        if path.is_dir() {
+            copy(&path, &to);
+        } else if let Err(error) = fs::copy(&path, to) {
+            // A partial tile may have become full meanwhile.
+            assert_eq!(error.kind(), std::io::ErrorKind::NotFound, "{error}");
+        }
+    }
+}
+
+fn bundle_in(dir: &Path) -> PathBuf {
+    let mut folders = vec![dir.join("tile/entries")];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else {
+                return path;
+            }
+        }
+    }
+    panic!("{} has no entries", dir.display())
+}
+
+#[tokio::test]
+async fn an_event_has_a_proof_and_a_copied_record_is_checked_without_us() {
+    let mesh = shared().await;
+    let client = mesh.client(INSURER).await.unwrap();
+    let id = accept(&client, fresh_request(MessageClass::Notice, "您的保单已生效。")).await;
+    final_state(&client, &id).await;
+    let (code, json) = run(&["audit", "query", "--message", &id, "--json"]).await;
+    assert_eq!(code, Some(0), "{json}");
+    let found: Value = serde_json::from_str(&json).unwrap();
+    let index = found["events"][0]["index"].as_u64().unwrap().to_string();
+
+    let out = tempfile::tempdir().unwrap();
+    let file = out.path().join("accepted.tlog-proof");
+    let file_text = file.display().to_string();
+    let (code, text) = run(&["audit", "proof", "--index", &index, "--out", &file_text]).await;
+    assert_eq!(code, Some(0), "{text}");
+    assert!(text.contains("the proof holds"), "{text}");
+    assert!(
+        fs::read_to_string(&file)
+            .unwrap()
+            .starts_with("c2sp.org/tlog-proof@v1\n")
+    );
+
+    let (code, json) = run(&["audit", "head", "--json"]).await;
+    assert_eq!(code, Some(0), "{json}");
+    let head: Value = serde_json::from_str(&json).unwrap();
+    let key = head["logs"][0]["verifier_key"].as_str().unwrap().to_owned();
+    let copied = out.path().join("copy");
+    copy(&mesh.layout.audit_data().join("tiles"), &copied);
+    let copied_text = copied.display().to_string();
+    let verify = ["audit", "verify", &copied_text, "--key", &key];
+    let (code, text) = run(&verify).await;
+    assert_eq!(code, Some(0), "{text}");
+    assert!(text.contains("sms-event/"), "{text}");
+
+    let log = fs::read_dir(copied.join("sms-event"))
+        .unwrap()
+        .next()
+        .unwrap()
+        .unwrap();
+    let bundle = bundle_in(&log.path().join("0"));
+    let mut octets = fs::read(&bundle).unwrap();
+    let last = octets.len() - 1;
+    octets[last] ^= 1;
+    fs::write(&bundle, octets).unwrap();
+    let (code, text) = run(&verify).await;
+    assert_eq!(code, Some(1), "{text}");
+    assert!(text.contains("first wrong at entry"), "{text}");
+}
