@@ -166,6 +166,7 @@ impl Writer {
             epoch: self.epoch,
             first_seq: self.next_seq,
             events: batch.iter().map(|pending| pending.event.clone()).collect(),
+            wait_published: false,
         };
         let mut backoff = Backoff::new(Duration::from_millis(50), Duration::from_secs(2));
         let (mut epochs, mut last_attempts) = (0, 0);

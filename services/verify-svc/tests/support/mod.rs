@@ -18,7 +18,7 @@ use hongyan_chassis::LiveKeyring;
 use hongyan_config::{SecretFile, Source, SourceSpec};
 use hongyan_proto::{
     audit::v1::{
-        AppendRequest, AppendResponse, AppendedEvent, AuditEvent, GetHeadRequest, GetHeadResponse,
+        AppendRequest, AppendResponse, AppendedEvent, AuditEvent, GetCheckpointRequest, GetCheckpointResponse, GetConsistencyRequest, GetConsistencyResponse, GetHeadRequest, GetHeadResponse, GetProofRequest, GetProofResponse,
         QueryRequest, QueryResponse,
         audit_service_client::AuditServiceClient,
         audit_service_server::{AuditService, AuditServiceServer},
@@ -155,6 +155,18 @@ impl AuditService for Record {
     }
 
     async fn get_head(&self, _: Request<GetHeadRequest>) -> Result<Response<GetHeadResponse>, Status> {
+        Err(Status::unimplemented("not here"))
+    }
+
+    async fn get_checkpoint(&self, _: Request<GetCheckpointRequest>) -> Result<Response<GetCheckpointResponse>, Status> {
+        Err(Status::unimplemented("not here"))
+    }
+
+    async fn get_proof(&self, _: Request<GetProofRequest>) -> Result<Response<GetProofResponse>, Status> {
+        Err(Status::unimplemented("not here"))
+    }
+
+    async fn get_consistency(&self, _: Request<GetConsistencyRequest>) -> Result<Response<GetConsistencyResponse>, Status> {
         Err(Status::unimplemented("not here"))
     }
 }
