@@ -59,8 +59,8 @@ async fn counted(mesh: &mut Mesh, name: &str, with: &str) -> u64 {
         .lines()
         .filter(|line| line.starts_with(name) && line.contains(with));
     lines
-        .filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok())
-        .sum::<f64>() as u64
+        .filter_map(|line| line.rsplit(' ').next()?.parse::<u64>().ok())
+        .sum()
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -77,7 +77,10 @@ async fn a_message_arrives_in_spite_of(line: &Line, then: &Value) {
     assert_eq!(status_of(&state), "DELIVERED", "{about}");
     let taken = line.taken(&number).await.len();
     assert!((1..=2).contains(&taken), "{about}: taken {taken} times");
-    assert!(taken == 1 || state.possible_duplicate, "{about}: twice, and not flagged");
+    assert!(
+        taken == 1 || state.possible_duplicate,
+        "{about}: twice, and not flagged"
+    );
     arrives_and_is_healthy(line, &then.to_string()).await;
 }
 

@@ -18,8 +18,9 @@ use hongyan_chassis::LiveKeyring;
 use hongyan_config::{SecretFile, Source, SourceSpec};
 use hongyan_proto::{
     audit::v1::{
-        AppendRequest, AppendResponse, AppendedEvent, AuditEvent, GetCheckpointRequest, GetCheckpointResponse, GetConsistencyRequest, GetConsistencyResponse, GetHeadRequest, GetHeadResponse, GetProofRequest, GetProofResponse,
-        QueryRequest, QueryResponse,
+        AppendRequest, AppendResponse, AppendedEvent, AuditEvent, GetCheckpointRequest,
+        GetCheckpointResponse, GetConsistencyRequest, GetConsistencyResponse, GetHeadRequest,
+        GetHeadResponse, GetProofRequest, GetProofResponse, QueryRequest, QueryResponse,
         audit_service_client::AuditServiceClient,
         audit_service_server::{AuditService, AuditServiceServer},
     },
@@ -158,7 +159,10 @@ impl AuditService for Record {
         Err(Status::unimplemented("not here"))
     }
 
-    async fn get_checkpoint(&self, _: Request<GetCheckpointRequest>) -> Result<Response<GetCheckpointResponse>, Status> {
+    async fn get_checkpoint(
+        &self,
+        _: Request<GetCheckpointRequest>,
+    ) -> Result<Response<GetCheckpointResponse>, Status> {
         Err(Status::unimplemented("not here"))
     }
 
@@ -166,7 +170,10 @@ impl AuditService for Record {
         Err(Status::unimplemented("not here"))
     }
 
-    async fn get_consistency(&self, _: Request<GetConsistencyRequest>) -> Result<Response<GetConsistencyResponse>, Status> {
+    async fn get_consistency(
+        &self,
+        _: Request<GetConsistencyRequest>,
+    ) -> Result<Response<GetConsistencyResponse>, Status> {
         Err(Status::unimplemented("not here"))
     }
 }
