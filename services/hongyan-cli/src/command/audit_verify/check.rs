@@ -28,11 +28,12 @@ pub(super) fn check(
                 why,
             }
         };
-        let octets = read(&tile.to_string()).map_err(|why| at(first)(format!("{tile}: {why}")))?;
-        let entries =
-            bundle::entries(&octets, tile.width()).map_err(|error| at(first)(format!("{tile}: {error}")))?;
+        let (octets, width) = found(&mut read, tile).map_err(|why| at(first)(format!("{tile}: {why}")))?;
+        let mut entries =
+            bundle::entries(&octets, width).map_err(|error| at(first)(format!("{tile}: {error}")))?;
+        entries.truncate(usize::from(tile.width()));
         let hashes = hash_tile(tile);
-        let expected = read(&hashes.to_string()).map_err(|why| at(first)(format!("{hashes}: {why}")))?;
+        let expected = hashes_of(&mut read, hashes).map_err(|why| at(first)(format!("{hashes}: {why}")))?;
         if expected.len() != usize::from(tile.width()) * HASH_OCTETS {
             return Err(at(first)(format!("{hashes} has not one hash for each entry")));
         }
