@@ -271,6 +271,12 @@ async fn what_waits_for_a_link_that_is_down_leaves_by_the_other_one_once_though_
     let counts = taken(&mesh.gateways()[TELECOM], &sent).await;
     assert!(counts.values().all(|count| *count == 1), "{counts:?}");
 
+    // A process that has just started lets every link have its time first.
+    wait::until("the link is down for the new process too", PATIENCE, || async {
+        is_down(&operator, "cmcc-a").await.then_some(())
+    })
+    .await
+    .unwrap();
     let straight = fresh_request(MessageClass::Otp, "您的验证码是314159。");
     let id = accept(&insurer, straight).await;
     let message = final_state(&insurer, &id).await;
