@@ -1,8 +1,6 @@
 //! The PDUs of CMPP. Field names follow the document; widths are those of the wider version, and what a
 //! narrower one cannot hold is refused on encoding.
 
-use bytes::Bytes;
-
 pub use super::recipients::Recipients;
 use super::{Command, MsgId, Version};
 use crate::field::{Content, FixedStr, TerminalId};
@@ -56,7 +54,7 @@ pub enum Pdu {
         /// The command id.
         command: u32,
         /// What follows the header.
-        body: Bytes,
+        body: Content,
     },
 }
 

@@ -1,7 +1,5 @@
 //! The PDUs of SGIP. Field names follow the document.
 
-use bytes::Bytes;
-
 use super::trace::{Hops, Trace};
 use super::{Command, LoginType, Password, Sequence};
 use crate::field::{Content, FixedStr, Numbers, TerminalId};
@@ -55,7 +53,7 @@ pub enum Pdu {
         /// The command id.
         command: u32,
         /// What follows the header.
-        body: Bytes,
+        body: Content,
     },
 }
 

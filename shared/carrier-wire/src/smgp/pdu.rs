@@ -1,7 +1,5 @@
 //! The PDUs of SMGP. Field names follow the document.
 
-use bytes::Bytes;
-
 use super::tlv::Tlvs;
 use super::{Command, MsgId};
 use crate::field::{Content, FixedStr, Numbers, TerminalId};
@@ -61,7 +59,7 @@ pub enum Pdu {
         /// The request id.
         command: u32,
         /// What follows the header.
-        body: Bytes,
+        body: Content,
     },
 }
 

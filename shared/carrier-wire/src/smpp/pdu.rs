@@ -9,13 +9,13 @@ mod manage;
 mod message;
 mod multi;
 
-use bytes::Bytes;
-
 pub use address::Address;
 pub use login::{Bind, BindMode, BindResp, Outbind, Password};
 pub use manage::{AlertNotification, CancelSm, QuerySm, QuerySmResp, QueryState, ReplaceSm};
 pub use message::{DataSm, ESM_TYPE_MASK, ESM_UDHI, Message, MessageBody, MessageResp, has_udh};
 pub use multi::{Destination, Destinations, SubmitMulti, SubmitMultiResp, Unsuccessful, UnsuccessfulList};
+
+use crate::field::Content;
 
 use super::command::Command;
 use super::status::Status;
@@ -84,7 +84,7 @@ pub enum Pdu {
         /// The status.
         status: Status,
         /// Everything after the header.
-        body: Bytes,
+        body: Content,
     },
 }
 

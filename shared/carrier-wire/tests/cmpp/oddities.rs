@@ -146,3 +146,12 @@ fn keep_alives_are_answered_in_order_with_one_octet_more() {
         "by the number that it came with"
     );
 }
+
+#[test]
+fn what_cannot_be_read_tells_no_octet_of_it_when_it_is_shown() {
+    let mut frame = vec![0, 0, 0, 23, 0, 0, 0, 9, 0, 0, 0, 5];
+    frame.extend(b"13800138000");
+    let read = hongyan_carrier_wire::cmpp::decode(Version::V2, &frame.into()).unwrap();
+    assert!(matches!(&read.pdu, Pdu::Unknown { command: 9, body } if body.len() == 11));
+    assert!(format!("{read:?}").contains("<11 octets>"));
+}

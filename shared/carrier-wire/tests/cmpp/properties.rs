@@ -211,7 +211,7 @@ fn small(version: Version) -> impl Strategy<Value = Pdu> {
         })
         .prop_map(|(command, body)| Pdu::Unknown {
             command,
-            body: Bytes::from(body),
+            body: Bytes::from(body).into(),
         });
     prop_oneof![
         Just(Pdu::Terminate),

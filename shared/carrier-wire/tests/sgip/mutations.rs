@@ -44,7 +44,7 @@ fn seeds() -> Vec<Bytes> {
         ),
         Pdu::Unknown {
             command: 0x10,
-            body: Bytes::from_static(&[7; 21]),
+            body: Bytes::from_static(&[7; 21]).into(),
         },
     ];
     let made = made.iter().map(|pdu| {

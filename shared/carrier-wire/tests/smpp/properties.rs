@@ -241,7 +241,7 @@ fn small() -> impl Strategy<Value = Pdu> {
         .prop_map(|(command, status, body)| Pdu::Unknown {
             command,
             status,
-            body: Bytes::from(body),
+            body: Bytes::from(body).into(),
         });
     prop_oneof![
         Just(Pdu::Unbind),

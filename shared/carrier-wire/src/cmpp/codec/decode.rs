@@ -34,7 +34,7 @@ pub fn decode(version: Version, frame: &Bytes) -> Result<Packet, DecodeError> {
             sequence,
             pdu: Pdu::Unknown {
                 command: command_id,
-                body: frame.slice(HEADER_LEN..),
+                body: Content::new(frame.slice(HEADER_LEN..)),
             },
         });
     };

@@ -130,7 +130,7 @@ fn write(version: Version, sequence: u32, pdu: &Pdu, out: &mut BytesMut) -> Resu
         }
         Pdu::Cancel(cancel) => out.put_u64(cancel.msg_id.0),
         Pdu::ActiveTestResp(resp) => out.extend(resp.reserved),
-        Pdu::Unknown { body, .. } => out.put_slice(body),
+        Pdu::Unknown { body, .. } => out.put_slice(body.as_slice()),
         Pdu::Terminate | Pdu::TerminateResp | Pdu::ActiveTest | Pdu::Submit(_) | Pdu::Deliver(_) => {}
     }
     Ok(())

@@ -29,7 +29,7 @@ pub fn decode(frame: &Bytes) -> Result<Packet, DecodeError> {
             sequence,
             pdu: Pdu::Unknown {
                 command: command_id,
-                body: frame.slice(HEADER_LEN..),
+                body: Content::new(frame.slice(HEADER_LEN..)),
             },
         });
     };

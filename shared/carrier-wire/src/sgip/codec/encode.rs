@@ -56,7 +56,7 @@ pub fn encode(sequence: Sequence, pdu: &Pdu, out: &mut BytesMut) -> Result<(), E
         }
         Pdu::Unknown { body, .. } => {
             header.put(out)?;
-            out.put_slice(body);
+            out.put_slice(body.as_slice());
             Ok(())
         }
         Pdu::Unbind | Pdu::UnbindResp => header.put(out),

@@ -20,7 +20,7 @@ use super::command::{RESPONSE_BIT, is_response};
 use super::pdu::Resp;
 use super::trace::Hops;
 use super::{Command, DecodeError, LoginType, Pdu, Sequence, command_name, results};
-use crate::field::FixedStr;
+use crate::field::{Content, FixedStr};
 use crate::session::{Kind, Refusal, SessionLimits};
 
 /// Who opened a connection, and with it whose requests it carries.
@@ -127,7 +127,7 @@ fn refuse(to: &Pdu, why: Refusal, logged_in: bool) -> Option<Pdu> {
             command_name(command)?;
             return Some(Pdu::Unknown {
                 command: command | RESPONSE_BIT,
-                body: Bytes::from_static(&NOT_PROVIDED),
+                body: Content::new(Bytes::from_static(&NOT_PROVIDED)),
             });
         }
         Refusal::NotAllowed if !logged_in => results::ILLEGAL_LOGIN,

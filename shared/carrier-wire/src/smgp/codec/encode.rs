@@ -187,7 +187,7 @@ fn put_small(pdu: &Pdu, out: &mut BytesMut) {
             out.put_slice(query.reserve.wire());
         }
         Pdu::QueryResp(resp) => put_query_resp(resp, out),
-        Pdu::Unknown { body, .. } => out.put_slice(body),
+        Pdu::Unknown { body, .. } => out.put_slice(body.as_slice()),
         Pdu::ActiveTest
         | Pdu::ActiveTestResp
         | Pdu::Exit

@@ -49,7 +49,7 @@ pub fn decode(frame: &Bytes) -> Result<Packet, DecodeError> {
             pdu: Pdu::Unknown {
                 command: command_id,
                 status,
-                body: frame.slice(HEADER_LEN..),
+                body: Content::new(frame.slice(HEADER_LEN..)),
             },
         });
     };

@@ -230,7 +230,7 @@ fn put_body(pdu: &Pdu, out: &mut BytesMut) {
             put_address(&alert.esme, out);
             out.put_slice(alert.tlvs.wire());
         }
-        Pdu::Unknown { body, .. } => out.put_slice(body),
+        Pdu::Unknown { body, .. } => out.put_slice(body.as_slice()),
         Pdu::Unbind
         | Pdu::UnbindResp(_)
         | Pdu::CancelSmResp(_)

@@ -339,7 +339,7 @@ fn unknown_commands_get_a_generic_nack_and_unknown_answers_silence() {
         let unknown = Pdu::Unknown {
             command,
             status: Status::ROK,
-            body: Bytes::new(),
+            body: Bytes::new().into(),
         };
         let expected: Vec<Packet> = answered
             .then(|| packet(8, Pdu::GenericNack(Status::RINVCMDID)))

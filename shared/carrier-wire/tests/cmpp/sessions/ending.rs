@@ -78,7 +78,7 @@ fn nonsense_is_tolerated_up_to_a_bound() {
     let mut table = Table::logged_in();
     let unknown = Pdu::Unknown {
         command: 9,
-        body: Bytes::from_static(b"fwd"),
+        body: Bytes::from_static(b"fwd").into(),
     };
     for _ in 0..100 {
         table.receive(Version::V3, 1, &unknown);

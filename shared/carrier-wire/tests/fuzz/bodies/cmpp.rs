@@ -122,7 +122,7 @@ fn heard() -> Vec<Pdu> {
         )),
         Pdu::Unknown {
             command: 9,
-            body: Bytes::new(),
+            body: Bytes::new().into(),
         },
     ]
 }

@@ -124,7 +124,7 @@ fn heard() -> Vec<Pdu> {
         Pdu::UnbindResp,
         Pdu::Unknown {
             command: 6,
-            body: Bytes::new(),
+            body: Bytes::new().into(),
         },
     ]);
     heard

@@ -170,7 +170,7 @@ fn heard() -> Vec<Pdu> {
         Pdu::Login(login),
         Pdu::Unknown {
             command: 8,
-            body: Bytes::new(),
+            body: Bytes::new().into(),
         },
     ]
 }

@@ -183,12 +183,12 @@ fn heard() -> Vec<Pdu> {
         Pdu::Unknown {
             command: 0x10a,
             status: Status::ROK,
-            body: Bytes::new(),
+            body: Bytes::new().into(),
         },
         Pdu::Unknown {
             command: 0x8000_010a,
             status: Status::ROK,
-            body: Bytes::new(),
+            body: Bytes::new().into(),
         },
     ]);
     heard

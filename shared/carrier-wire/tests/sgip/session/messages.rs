@@ -2,7 +2,7 @@
 
 use super::{Table, carry, pair};
 use bytes::{Bytes, BytesMut};
-use hongyan_carrier_wire::field::{FieldError, TerminalId};
+use hongyan_carrier_wire::field::{Content, FieldError, TerminalId};
 use hongyan_carrier_wire::session::{Dialect, Event, NotSent, Oddity, Outcome, Repeat, Uncertain, Up};
 use hongyan_carrier_wire::sgip::pdu::{Deliver, Report, Resp, Submit, UserRpt, Users};
 use hongyan_carrier_wire::sgip::trace::{Hop, Hops, Trace};
@@ -268,7 +268,7 @@ fn operations_between_gateways_are_answered_as_not_provided() {
     };
     let check_user = Pdu::Unknown {
         command: 0x10,
-        body: Bytes::from_static(&[b'1'; 30]),
+        body: Bytes::from_static(&[b'1'; 30]).into(),
     };
     smg.hear(sequence, &check_user, 1);
     assert_eq!(
@@ -277,12 +277,12 @@ fn operations_between_gateways_are_answered_as_not_provided() {
             sequence,
             Pdu::Unknown {
                 command: 0x8000_0010,
-                body: Bytes::from_static(&[30, 0, 0, 0, 0, 0, 0, 0, 0])
+                body: Bytes::from_static(&[30, 0, 0, 0, 0, 0, 0, 0, 0]).into()
             }
         )]
     );
     for command in [0x7777, 0x8000_0010] {
-        let body = Bytes::new();
+        let body = Content::default();
         smg.hear(sequence, &Pdu::Unknown { command, body }, 1);
         assert_eq!(smg.said(), [], "{command:#x}");
     }

@@ -280,7 +280,7 @@ fn what_gateways_say_among_each_other_is_odd_and_nothing_more() {
     let (mut client, _) = in_session(Version::V3, LoginMode::Both);
     let forward = Pdu::Unknown {
         command: 5,
-        body: bytes::Bytes::from_static(b"anything"),
+        body: b"anything".to_vec().into(),
     };
     client.hears(&octets(Version::V3, 3, &forward), 0);
     assert!(matches!(
