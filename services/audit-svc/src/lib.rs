@@ -11,6 +11,8 @@
 //!   minute.
 //! * **What was on record stays.** A start reads the whole log. Only the unfinished write of a crash is cut from its very end,
 //!   and told; any other damage is named (file, offset, index), and nothing starts.
+//! * **Nobody need believe us.** About a second later every leaf is under a signed checkpoint of a transparency log, in files
+//!   that others can copy, check and serve; and a start refuses files that are older than what was signed.
 //! * **Nobody looks unseen.** A question goes on record before it is answered.
 //!
 //! # What it refuses
@@ -21,9 +23,10 @@
 //!
 //! # The rooms
 //!
-//! [`log`] is the files. [`record`] decides places and owns the one thread that writes. [`index`] finds leaves; it follows
-//! the log and can be deleted. [`stream`] is the way in from Redis, [`rpc`] the way in and out by gRPC. The write path
-//! knows nothing of the index; the index reads the log and nothing else.
+//! [`log`] is the files. [`record`] decides places and owns the one thread that writes. [`publish`] follows it and makes
+//! transparency logs of it that outsiders can check. [`index`] finds leaves; it follows the log and can be deleted. [`stream`]
+//! is the way in from Redis, [`rpc`] the way in and out by gRPC. The write path knows nothing of index and publisher; these
+//! read the log and nothing else.
 
 mod event;
 pub mod index;
