@@ -88,7 +88,7 @@ impl std::fmt::Debug for Publisher {
 
 impl Publisher {
     /// Opens what was published before. Blocks on the disk, so keep it off async threads; leaves of the record come
-    /// next, by [`Publisher::replay`].
+    /// next, by `replay`.
     pub fn open(
         organisation: &str,
         signer: Signer,
