@@ -172,7 +172,7 @@ pub(crate) struct Proof {
 pub(crate) struct VerifyLogs {
     /// The copy
     pub(crate) dir: PathBuf,
-    /// The key that must have signed: <name>+<id>+<base64>, as `audit keygen` printed it. Its name may be that of any
+    /// The key that must have signed (name+id+base64), as `audit keygen` printed it. Its name may be that of any
     /// log of the same record
     #[arg(long = "key", required = true)]
     pub(crate) keys: Vec<Verifier>,
