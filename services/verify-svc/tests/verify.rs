@@ -147,6 +147,11 @@ async fn without_its_record_no_answer_leaves_and_the_question_is_not_charged_aga
     assert!(problem.retry_after.is_some() && world.record.events().is_empty());
 
     world.record.set_down(false);
+    // What was not recorded is tried again in growing steps: who asks just now may be sent away once more.
+    eventually("an answer", || async {
+        world.verifier.verify(&caller, &request("r-1"), NOW).await.is_ok()
+    })
+    .await;
     let answer = world
         .verifier
         .verify(&caller, &request("r-1"), NOW)
