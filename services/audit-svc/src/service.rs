@@ -119,11 +119,7 @@ fn recover(
         &settings.dir.join("log"),
         settings.segment_octets,
         own,
-        |index, leaf, bytes| {
-            publisher
-                .replay(index, leaf, bytes)
-                .map_err(|error| error.to_string())
-        },
+        |index, bytes| publisher.replay(index, bytes).map_err(|error| error.to_string()),
     )?;
     publisher.replayed()?;
     Ok(Recovered {

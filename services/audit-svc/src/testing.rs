@@ -35,8 +35,8 @@ pub(crate) fn open_record(
     let (mut publisher, publication) =
         Publisher::open(ORGANISATION, signer(), store.clone(), &dir.join("locks"), runtime)?;
     let mut wrong = None;
-    let opened = record::open(&dir.join("log"), 1 << 20, own, |index, leaf, bytes| {
-        publisher.replay(index, leaf, bytes).map_err(|error| {
+    let opened = record::open(&dir.join("log"), 1 << 20, own, |index, bytes| {
+        publisher.replay(index, bytes).map_err(|error| {
             let said = error.to_string();
             wrong = Some(error);
             said

@@ -34,7 +34,7 @@ impl Running {
             &dir.join("log"),
             1 << 20,
             (Arc::from("audit-svc-test"), epoch),
-            |_, _, _| Ok(()),
+            |_, _| Ok(()),
         )
         .unwrap();
         let record = opened.record;

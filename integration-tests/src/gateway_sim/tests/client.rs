@@ -110,11 +110,6 @@ impl<D: Speaker> Client<D> {
     pub(super) async fn send_raw(&mut self, octets: &[u8]) {
         self.stream.write_all(octets).await.unwrap();
     }
-
-    pub(super) fn free_slots(&self) -> usize {
-        self.session.free_slots()
-    }
-
     pub(super) const fn dialect(&self) -> &D {
         self.session.dialect()
     }

@@ -1,7 +1,5 @@
 //! What works as it should: logins, messages, receipts, uplinks, counts, control.
 
-use std::time::Instant;
-
 use hongyan_carrier_wire::cmpp::report::Report;
 use hongyan_carrier_wire::cmpp::{Client, Pdu, Version};
 use hongyan_carrier_wire::concat::{Reference, split};
@@ -315,32 +313,4 @@ async fn http(at: std::net::SocketAddr, method: &str, path: &str, body: &str) ->
         .unwrap();
     let (head, body) = answer.split_once("\r\n\r\n").unwrap();
     (head.split(' ').nth(1).unwrap().parse().unwrap(), body.to_owned())
-}
-
-/// Prints the rate; run it optimised: `cargo test --release … -- --ignored --nocapture submits_per_second`.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "a measurement, not a promise: machines differ"]
-async fn submits_per_second() {
-    const MESSAGES: u64 = 200_000;
-    let config = Config {
-        receipt: crate::gateway_sim::ReceiptPlan::default(),
-        ..Config::default()
-    };
-    let gateway = start(config).await;
-    let mut client = log_in(&gateway, Version::V3).await;
-    let submit = Client::message("13800138000", "hello");
-    let started = Instant::now();
-    let (mut sent, mut answered) = (0, 0);
-    while answered < MESSAGES {
-        for _ in 0..client.free_slots() {
-            client.submit(sent, &submit);
-            sent += 1;
-        }
-        client.turn().await;
-        answered += client.outcomes().len() as u64;
-        client.told.clear();
-    }
-    let rate = answered as f64 / started.elapsed().as_secs_f64();
-    println!("{rate:.0} submits a second over one connection, window 16, with receipts");
-    assert_eq!(gateway.stats().submits, sent);
 }

@@ -11,7 +11,6 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use hongyan_proto::audit::v1::Leaf;
 use hongyan_tlog::{
     Tile,
     checkpoint::Checkpoint,
@@ -195,9 +194,9 @@ impl Publisher {
     }
 
     /// Takes in a leaf of the record, in its order. What its log has already is passed over.
-    pub(crate) fn replay(&mut self, index: u64, leaf: &Leaf, bytes: &[u8]) -> Result<(), PublishError> {
+    pub(crate) fn replay(&mut self, index: u64, bytes: &[u8]) -> Result<(), PublishError> {
         let wrong = |reason| PublishError::Leaf { index, reason };
-        let id = leaf::log_of(leaf).map_err(wrong)?;
+        let (id, log_index) = leaf::place_of(index, bytes).map_err(wrong)?;
         self.through = index.saturating_add(1);
         let log = match self.logs.entry(id) {
             std::collections::btree_map::Entry::Occupied(log) => log.into_mut(),
@@ -209,15 +208,14 @@ impl Publisher {
                 recorded: 0,
             }),
         };
-        log.recorded = leaf.log_index.saturating_add(1);
+        log.recorded = log_index.saturating_add(1);
         let size = log.growing.size();
-        if leaf.log_index < size {
+        if log_index < size {
             return Ok(());
         }
-        if leaf.log_index > size {
+        if log_index > size {
             return Err(wrong(format!(
-                "{id} has {size} leaves, and the next one says that it is number {}",
-                leaf.log_index
+                "{id} has {size} leaves, and the next one says that it is number {log_index}"
             )));
         }
         log.growing
@@ -331,9 +329,7 @@ impl Publisher {
         let mut result = Ok(());
         reader.read_range(from..from.saturating_add(ROUND_LEAVES), |index, bytes| {
             octets += bytes.len();
-            result = leaf::decode(index, bytes)
-                .map_err(|reason| PublishError::Leaf { index, reason })
-                .and_then(|(leaf, _)| self.replay(index, &leaf, bytes));
+            result = self.replay(index, bytes);
             if result.is_ok() && octets < ROUND_OCTETS {
                 ControlFlow::Continue(())
             } else {

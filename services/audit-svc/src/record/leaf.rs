@@ -41,23 +41,47 @@ pub(crate) fn encode(
     .encode_to_vec()
 }
 
+/// Says what is wrong with a leaf of this version and index that stands at `index`.
+fn is_at(index: u64, version: u32, said: u64) -> Result<(), String> {
+    if version != VERSION {
+        return Err(format!("leaf version {version} is not known to this program"));
+    }
+    if said != index {
+        return Err(format!("the leaf says that its index is {said}"));
+    }
+    Ok(())
+}
+
 /// The log of a decoded leaf; says what is wrong with its name.
 pub(crate) fn log_of(leaf: &Leaf) -> Result<LogId, String> {
     leaf.log.parse().map_err(|error| format!("{error}"))
 }
 
+/// The fields of `Leaf` that say where it stands; decoding passes over all others.
+#[derive(Clone, PartialEq, prost::Message)]
+struct PlaceOnly {
+    #[prost(uint32, tag = "1")]
+    version: u32,
+    #[prost(uint64, tag = "2")]
+    index: u64,
+    #[prost(string, tag = "8")]
+    log: String,
+    #[prost(uint64, tag = "9")]
+    log_index: u64,
+}
+
+/// Where the encoded leaf at `index` stands, without decoding its event; says what is wrong with it.
+pub(crate) fn place_of(index: u64, bytes: &[u8]) -> Result<(LogId, u64), String> {
+    let place = PlaceOnly::decode(bytes).map_err(|error| format!("is no leaf: {error}"))?;
+    is_at(index, place.version, place.index)?;
+    let log = place.log.parse().map_err(|error| format!("{error}"))?;
+    Ok((log, place.log_index))
+}
+
 /// Decodes the leaf that stands at `index`; says what is wrong with it.
 pub(crate) fn decode(index: u64, bytes: &[u8]) -> Result<(Leaf, AuditEvent), String> {
     let mut leaf = Leaf::decode(bytes).map_err(|error| format!("is no leaf: {error}"))?;
-    if leaf.version != VERSION {
-        return Err(format!(
-            "leaf version {} is not known to this program",
-            leaf.version
-        ));
-    }
-    if leaf.index != index {
-        return Err(format!("the leaf says that its index is {}", leaf.index));
-    }
+    is_at(index, leaf.version, leaf.index)?;
     match leaf.event.take() {
         Some(event) => Ok((leaf, event)),
         None => Err("the leaf holds no event".to_owned()),
@@ -69,7 +93,7 @@ mod tests {
     use hongyan_proto::audit::v1::{AuditEvent, Leaf};
     use prost::Message as _;
 
-    use super::{VERSION, decode, encode, fits, log_of};
+    use super::{VERSION, decode, encode, fits, log_of, place_of};
     use crate::{log::MAX_LEAF_OCTETS, record::LogId};
 
     fn log() -> LogId {
@@ -95,6 +119,8 @@ mod tests {
         let (leaf, found) = decode(9, &bytes).unwrap();
         assert_eq!(found, event());
         assert_eq!((log_of(&leaf), leaf.log_index), (Ok(log()), 5));
+        assert_eq!(place_of(9, &bytes), Ok((log(), 5)));
+        assert!(place_of(8, &bytes).unwrap_err().contains('9'));
         let again = Leaf {
             event: Some(found),
             ..leaf

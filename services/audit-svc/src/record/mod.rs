@@ -14,7 +14,7 @@ mod writer;
 
 use std::{collections::BTreeMap, path::Path, sync::Arc, thread};
 
-use hongyan_proto::audit::v1::{AuditEvent, Leaf};
+use hongyan_proto::audit::v1::AuditEvent;
 use prost::Message as _;
 use tokio::sync::{mpsc, oneshot, watch};
 
@@ -63,13 +63,13 @@ pub fn open(
     dir: &Path,
     segment_octets: u64,
     own: (Arc<str>, u64),
-    mut visit: impl FnMut(u64, &Leaf, &[u8]) -> Result<(), String>,
+    mut visit: impl FnMut(u64, &[u8]) -> Result<(), String>,
 ) -> Result<Opened, LogError> {
     let mut sequencer = Sequencer::new(own);
     let log = log::open(dir, segment_octets, |index, bytes| {
         let (leaf, _) = leaf::decode(index, bytes)?;
         sequencer.replay(index, &leaf, bytes)?;
-        visit(index, &leaf, bytes)
+        visit(index, bytes)
     })?;
     let (size, root) = sequencer.head();
     let (head_sender, head) = watch::channel(Head { size, root });

@@ -50,7 +50,7 @@ fn root_of(record: &Record) -> (u64, String) {
 #[tokio::test]
 async fn appends_side_by_side_get_contiguous_indices_and_batches_stay_together() {
     let dir = tempfile::tempdir().unwrap();
-    let opened = open(dir.path(), SEGMENT_OCTETS, own(), |_, _, _| Ok(())).unwrap();
+    let opened = open(dir.path(), SEGMENT_OCTETS, own(), |_, _| Ok(())).unwrap();
     let tasks: Vec<_> = (0..64)
         .map(|producer| {
             let record = opened.record.clone();
@@ -80,7 +80,7 @@ async fn appends_side_by_side_get_contiguous_indices_and_batches_stay_together()
 #[tokio::test]
 async fn after_a_restart_the_root_is_the_same_and_duplicates_are_known() {
     let dir = tempfile::tempdir().unwrap();
-    let first = open(dir.path(), SEGMENT_OCTETS, own(), |_, _, _| Ok(())).unwrap();
+    let first = open(dir.path(), SEGMENT_OCTETS, own(), |_, _| Ok(())).unwrap();
     let batch: Vec<_> = (1..=300).map(|seq| numbered("p", seq)).collect();
     first.record.append(batch.clone()).await.unwrap();
     let again = first.record.append(batch[..3].to_vec()).await.unwrap();
@@ -89,7 +89,7 @@ async fn after_a_restart_the_root_is_the_same_and_duplicates_are_known() {
     drop(first.record);
     first.ended.await.unwrap().unwrap();
 
-    let second = open(dir.path(), SEGMENT_OCTETS, own(), |_, _, _| Ok(())).unwrap();
+    let second = open(dir.path(), SEGMENT_OCTETS, own(), |_, _| Ok(())).unwrap();
     assert_eq!(second.cut, None);
     assert_eq!(second.record.head(), head);
     let mut batch = batch;
@@ -131,7 +131,7 @@ async fn a_disk_that_refuses_ends_the_thread_and_nobody_is_told_a_place() {
 #[tokio::test]
 async fn gaps_are_told_through_the_handle() {
     let dir = tempfile::tempdir().unwrap();
-    let opened = open(dir.path(), SEGMENT_OCTETS, own(), |_, _, _| Ok(())).unwrap();
+    let opened = open(dir.path(), SEGMENT_OCTETS, own(), |_, _| Ok(())).unwrap();
     opened
         .record
         .append(vec![numbered("p", 1), numbered("p", 4)])
