@@ -157,7 +157,13 @@ impl Moments {
 async fn start(dir: &Path) -> Result<(), PublishError> {
     let (dir, runtime) = (dir.to_owned(), Handle::current());
     let own = (Arc::from("audit-svc-test"), 1);
-    let opened = tokio::task::spawn_blocking(move || open_record(&dir, own, runtime).map(|_| ()));
+    let opened = tokio::task::spawn_blocking(move || {
+        let (opened, ..) = open_record(&dir, own, runtime)?;
+        // The thread that writes holds the directory's lock until it has ended.
+        drop(opened.record);
+        opened.ended.blocking_recv().unwrap().unwrap();
+        Ok(())
+    });
     opened.await.unwrap()
 }
 
