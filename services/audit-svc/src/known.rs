@@ -78,10 +78,12 @@ pub(crate) async fn look_up(
             };
             let at = index.index_of(producer, *epoch, *seq)?.ok_or_else(missing)?;
             let bytes = reader.read(at).map_err(IndexError::from)?.ok_or_else(missing)?;
-            let (_, event) =
-                leaf::decode(at, &bytes).map_err(|reason| IndexError::Leaf { index: at, reason })?;
+            let wrong = |reason| IndexError::Leaf { index: at, reason };
+            let (leaf, event) = leaf::decode(at, &bytes).map_err(wrong)?;
             let place = Place {
                 index: at,
+                log: leaf::log_of(&leaf).map_err(wrong)?,
+                log_index: leaf.log_index,
                 leaf_hash: leaf_hash(&bytes),
             };
             Ok(if event.event_id == *event_id {

@@ -39,6 +39,10 @@ pub enum Submission {
 pub struct Place {
     /// In the record, from 0.
     pub index: u64,
+    /// Its log.
+    pub log: LogId,
+    /// Where it stands there, from 0.
+    pub log_index: u64,
     /// SHA-256 (0x00 ‖ leaf).
     pub leaf_hash: Hash,
 }
@@ -148,6 +152,8 @@ impl Sequencer {
         self.last_received_unix_ms = received_unix_ms;
         let place = Place {
             index: self.frontier.size(),
+            log,
+            log_index,
             leaf_hash: leaf_hash(&bytes),
         };
         self.frontier.push(place.leaf_hash);

@@ -10,9 +10,11 @@ use std::time::Duration;
 use hongyan_chassis::Problem;
 use hongyan_identity::{Peer, SpiffeId};
 use hongyan_proto::audit::v1::{
-    AppendRequest, AppendResponse, AppendedEvent, GetCheckpointRequest, GetCheckpointResponse,
-    GetConsistencyRequest, GetConsistencyResponse, GetHeadRequest, GetHeadResponse, GetProofRequest,
-    GetProofResponse, Leaf, QueryRequest, QueryResponse, SequenceGap, audit_service_server::AuditService,
+    AppendRequest, AppendResponse, AppendedEvent, EraseSubjectRequest, EraseSubjectResponse, ExportRequest,
+    ExportResponse, GetCheckpointRequest, GetCheckpointResponse, GetConsistencyRequest,
+    GetConsistencyResponse, GetEntryRequest, GetEntryResponse, GetHeadRequest, GetHeadResponse,
+    GetProofRequest, GetProofResponse, GetStatisticsRequest, GetStatisticsResponse, Leaf, QueryRequest,
+    QueryResponse, SequenceGap, WatchRequest, WatchResponse, audit_service_server::AuditService,
 };
 use prost::Message as _;
 use tonic::{Request, Response, Status};
@@ -153,6 +155,8 @@ impl AuditRpc {
     }
 }
 
+type BoxStream<T> = std::pin::Pin<Box<dyn futures_util::Stream<Item = Result<T, Status>> + Send>>;
+
 #[tonic::async_trait]
 impl AuditService for AuditRpc {
     async fn append(&self, request: Request<AppendRequest>) -> Result<Response<AppendResponse>, Status> {
@@ -167,6 +171,8 @@ impl AuditService for AuditRpc {
         let appended = places.into_iter().map(|place| AppendedEvent {
             index: place.index,
             leaf_hash: place.leaf_hash.as_bytes().to_vec().into(),
+            log: place.log.to_string(),
+            log_index: place.log_index,
         });
         Ok(Response::new(AppendResponse {
             appended: appended.collect(),
@@ -217,6 +223,36 @@ impl AuditService for AuditRpc {
         request: Request<GetConsistencyRequest>,
     ) -> Result<Response<GetConsistencyResponse>, Status> {
         Ok(Response::new(self.consistency(request.into_inner()).await?))
+    }
+
+    async fn get_entry(&self, _: Request<GetEntryRequest>) -> Result<Response<GetEntryResponse>, Status> {
+        Err(Status::unimplemented("to be built"))
+    }
+
+    type ExportStream = BoxStream<ExportResponse>;
+
+    async fn export(&self, _: Request<ExportRequest>) -> Result<Response<Self::ExportStream>, Status> {
+        Err(Status::unimplemented("to be built"))
+    }
+
+    type WatchStream = BoxStream<WatchResponse>;
+
+    async fn watch(&self, _: Request<WatchRequest>) -> Result<Response<Self::WatchStream>, Status> {
+        Err(Status::unimplemented("to be built"))
+    }
+
+    async fn erase_subject(
+        &self,
+        _: Request<EraseSubjectRequest>,
+    ) -> Result<Response<EraseSubjectResponse>, Status> {
+        Err(Status::unimplemented("to be built"))
+    }
+
+    async fn get_statistics(
+        &self,
+        _: Request<GetStatisticsRequest>,
+    ) -> Result<Response<GetStatisticsResponse>, Status> {
+        Err(Status::unimplemented("to be built"))
     }
 }
 

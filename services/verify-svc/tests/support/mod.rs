@@ -18,9 +18,11 @@ use hongyan_chassis::LiveKeyring;
 use hongyan_config::{SecretFile, Source, SourceSpec};
 use hongyan_proto::{
     audit::v1::{
-        AppendRequest, AppendResponse, AppendedEvent, AuditEvent, GetCheckpointRequest,
-        GetCheckpointResponse, GetConsistencyRequest, GetConsistencyResponse, GetHeadRequest,
-        GetHeadResponse, GetProofRequest, GetProofResponse, QueryRequest, QueryResponse,
+        AppendRequest, AppendResponse, AppendedEvent, AuditEvent, EraseSubjectRequest, EraseSubjectResponse,
+        ExportRequest, ExportResponse, GetCheckpointRequest, GetCheckpointResponse, GetConsistencyRequest,
+        GetConsistencyResponse, GetEntryRequest, GetEntryResponse, GetHeadRequest, GetHeadResponse,
+        GetProofRequest, GetProofResponse, GetStatisticsRequest, GetStatisticsResponse, QueryRequest,
+        QueryResponse, WatchRequest, WatchResponse,
         audit_service_client::AuditServiceClient,
         audit_service_server::{AuditService, AuditServiceServer},
     },
@@ -174,6 +176,36 @@ impl AuditService for Record {
         &self,
         _: Request<GetConsistencyRequest>,
     ) -> Result<Response<GetConsistencyResponse>, Status> {
+        Err(Status::unimplemented("not here"))
+    }
+
+    async fn get_entry(&self, _: Request<GetEntryRequest>) -> Result<Response<GetEntryResponse>, Status> {
+        Err(Status::unimplemented("not here"))
+    }
+
+    type ExportStream = futures_util::stream::Empty<Result<ExportResponse, Status>>;
+
+    async fn export(&self, _: Request<ExportRequest>) -> Result<Response<Self::ExportStream>, Status> {
+        Err(Status::unimplemented("not here"))
+    }
+
+    type WatchStream = futures_util::stream::Empty<Result<WatchResponse, Status>>;
+
+    async fn watch(&self, _: Request<WatchRequest>) -> Result<Response<Self::WatchStream>, Status> {
+        Err(Status::unimplemented("not here"))
+    }
+
+    async fn erase_subject(
+        &self,
+        _: Request<EraseSubjectRequest>,
+    ) -> Result<Response<EraseSubjectResponse>, Status> {
+        Err(Status::unimplemented("not here"))
+    }
+
+    async fn get_statistics(
+        &self,
+        _: Request<GetStatisticsRequest>,
+    ) -> Result<Response<GetStatisticsResponse>, Status> {
         Err(Status::unimplemented("not here"))
     }
 }
