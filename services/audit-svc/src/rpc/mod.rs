@@ -14,7 +14,8 @@ use hongyan_proto::audit::v1::{
     ExportResponse, GetCheckpointRequest, GetCheckpointResponse, GetConsistencyRequest,
     GetConsistencyResponse, GetEntryRequest, GetEntryResponse, GetHeadRequest, GetHeadResponse,
     GetProofRequest, GetProofResponse, GetStatisticsRequest, GetStatisticsResponse, Leaf, QueryRequest,
-    QueryResponse, SequenceGap, WatchRequest, WatchResponse, audit_service_server::AuditService,
+    QueryResponse, RevealEntryRequest, RevealEntryResponse, SequenceGap, WatchRequest, WatchResponse,
+    audit_service_server::AuditService,
 };
 use prost::Message as _;
 use tonic::{Request, Response, Status};
@@ -226,6 +227,13 @@ impl AuditService for AuditRpc {
     }
 
     async fn get_entry(&self, _: Request<GetEntryRequest>) -> Result<Response<GetEntryResponse>, Status> {
+        Err(Status::unimplemented("to be built"))
+    }
+
+    async fn reveal_entry(
+        &self,
+        _: Request<RevealEntryRequest>,
+    ) -> Result<Response<RevealEntryResponse>, Status> {
         Err(Status::unimplemented("to be built"))
     }
 

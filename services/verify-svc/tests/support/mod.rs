@@ -22,7 +22,7 @@ use hongyan_proto::{
         ExportRequest, ExportResponse, GetCheckpointRequest, GetCheckpointResponse, GetConsistencyRequest,
         GetConsistencyResponse, GetEntryRequest, GetEntryResponse, GetHeadRequest, GetHeadResponse,
         GetProofRequest, GetProofResponse, GetStatisticsRequest, GetStatisticsResponse, QueryRequest,
-        QueryResponse, WatchRequest, WatchResponse,
+        QueryResponse, RevealEntryRequest, RevealEntryResponse, WatchRequest, WatchResponse,
         audit_service_client::AuditServiceClient,
         audit_service_server::{AuditService, AuditServiceServer},
     },
@@ -180,6 +180,13 @@ impl AuditService for Record {
     }
 
     async fn get_entry(&self, _: Request<GetEntryRequest>) -> Result<Response<GetEntryResponse>, Status> {
+        Err(Status::unimplemented("not here"))
+    }
+
+    async fn reveal_entry(
+        &self,
+        _: Request<RevealEntryRequest>,
+    ) -> Result<Response<RevealEntryResponse>, Status> {
         Err(Status::unimplemented("not here"))
     }
 
