@@ -12,6 +12,7 @@
 //! | [`edge`] | the tiles of a growing log, and its root | C2SP tlog-tiles |
 //! | [`bundle`] | entries of a file | C2SP tlog-tiles |
 //! | [`proof`] | inclusion and consistency, made and checked | RFC 6962, 2.1.1–2; RFC 9162, 2.1.3–4 |
+//! | [`range`] | leaves without a hole, made and checked | [`range`] itself |
 //! | [`key`], [`note`] | signed notes, cosignatures of witnesses | C2SP signed-note, tlog-cosignature |
 //! | [`checkpoint`] | what a log states about itself | C2SP tlog-checkpoint |
 //! | [`proof_text`] | a proof that travels by itself | C2SP tlog-proof |
@@ -28,6 +29,7 @@ pub mod key;
 pub mod note;
 pub mod proof;
 pub mod proof_text;
+pub mod range;
 pub mod tile;
 
 pub use frontier::{Frontier, FrontierError};

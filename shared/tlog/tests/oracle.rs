@@ -9,6 +9,7 @@ use hongyan_tlog::{
     edge::Edge,
     leaf_hash, node_hash,
     proof::{self, Nodes},
+    range::{self, RangeError, RangeVerifier},
 };
 use proptest::prelude::*;
 use sha2::Sha256;
@@ -90,5 +91,45 @@ proptest! {
             proof::verify_consistency(old as u64, &old_root, size_u64, &root, &ours),
             Ok(())
         );
+    }
+
+    /// Leaves of a range, one by one, lead to the other library's root, and to no other; nor do others lead there.
+    #[test]
+    fn a_range_leads_to_the_root_of_the_other_library(
+        leaves in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..40), 1..600),
+        ends in any::<[prop::sample::Index; 2]>(),
+        bit in any::<prop::sample::Index>(),
+    ) {
+        let mut theirs = MemoryBackedTree::<Sha256, Vec<u8>>::new();
+        for leaf in &leaves {
+            theirs.push(leaf.clone());
+        }
+        let mut root = [0; 32];
+        root.copy_from_slice(theirs.root().as_bytes());
+        let size = leaves.len();
+        let ends = ends.map(|end| end.index(size));
+        let (from, until) = (ends[0].min(ends[1]), ends[0].max(ends[1]) + 1);
+        let numbers = (from as u64, until as u64);
+        let mut proof = range::prove(&mut Levels::of(&leaves), numbers.0, numbers.1, size as u64).unwrap();
+        let hashes: Vec<Hash> = leaves[from..until].iter().map(|leaf| leaf_hash(leaf)).collect();
+        let check = |proof: &range::RangeProof, hashes: &[Hash], root| {
+            let mut verifier = RangeVerifier::new(numbers, (size as u64, root), proof)?;
+            hashes.iter().try_for_each(|hash| verifier.push(*hash))?;
+            verifier.finish()
+        };
+        prop_assert_eq!(check(&proof, &hashes, Hash(root)), Ok(()));
+
+        // One bit of all that was given: root, leaves, both sides.
+        let mut changed = hashes;
+        let mut wrong_root = Hash(root);
+        let mut all: Vec<&mut Hash> = changed
+            .iter_mut()
+            .chain(proof.left.iter_mut())
+            .chain(proof.right.iter_mut())
+            .chain([&mut wrong_root])
+            .collect();
+        let bit = bit.index(all.len() * 256);
+        all[bit / 256].0[bit % 256 / 8] ^= 1 << (bit % 8);
+        prop_assert_eq!(check(&proof, &changed, wrong_root), Err(RangeError::WrongRoot));
     }
 }

@@ -13,6 +13,7 @@ use hongyan_tlog::{
     note::Note,
     proof::{verify_consistency, verify_inclusion},
     proof_text::TlogProof,
+    range::{RangeProof, RangeVerifier, left, right},
     tile::Place,
 };
 
@@ -27,6 +28,7 @@ pub(crate) const TARGETS: &[(&str, Body)] = &[
     ("key", key),
     ("note", note),
     ("proof", proof),
+    ("range", range),
     ("tile", tile),
     ("tlog_proof", tlog_proof),
 ];
@@ -80,7 +82,20 @@ pub(crate) fn seeds() -> Vec<Vec<u8>> {
     assert!(verdict.is_ok(), "what is damaged was true before");
     let mut arithmetic = [0u64, 5, 3].map(u64::to_be_bytes).concat();
     arithmetic.extend(hashes.iter().flat_map(|hash| *hash.as_bytes()));
+    // Leaves 1 and 2 of the five: one hash on the left, two on the right.
+    let mut ranged = [1u64, 3, 5].map(u64::to_be_bytes).concat();
+    ranged.extend([1, 2]);
+    for hash in [
+        leaf_hash(LEAVES[0]),
+        leaf_hash(LEAVES[3]),
+        leaf_hash(LEAVES[4]),
+        leaf_hash(LEAVES[1]),
+        leaf_hash(LEAVES[2]),
+    ] {
+        ranged.extend(hash.as_bytes());
+    }
     all.extend([
+        ranged,
         bundle,
         state().to_string().into_bytes(),
         tree(&LEAVES).to_bytes(),
@@ -231,6 +246,38 @@ fn proof(octets: &[u8]) {
     let strangers = leaf_hash(b"not in the log");
     assert!(verify_inclusion(&strangers, index, size, &hashes, state.root()).is_err());
     assert!(verify_consistency(old, &strangers, size, state.root(), &hashes).is_err());
+}
+
+/// Numbers, how many hashes stand on each side, and hashes as they come; the rest are leaves.
+fn range(octets: &[u8]) {
+    let Some((numbers, rest)) = octets.split_first_chunk::<24>() else {
+        return;
+    };
+    let Some(([lefts, rights], rest)) = rest.split_first_chunk() else {
+        return;
+    };
+    let (numbers, _) = numbers.as_chunks::<8>();
+    let [from, until, size] = [0, 1, 2].map(|at| u64::from_be_bytes(numbers[at]));
+    assert!(left(from).count() <= 64 && right(until, size).count() < 128);
+    let (hashes, _) = rest.as_chunks::<32>();
+    let mut hashes = hashes.iter().copied().map(Hash);
+    let proof = RangeProof {
+        left: hashes.by_ref().take(usize::from(*lefts)).collect(),
+        right: hashes.by_ref().take(usize::from(*rights)).collect(),
+    };
+    let leaves: Vec<Hash> = hashes.collect();
+    let check = |size, root: Hash| {
+        let mut verifier = RangeVerifier::new((from, until), (size, root), &proof)?;
+        leaves.iter().try_for_each(|leaf| verifier.push(*leaf))?;
+        verifier.finish()
+    };
+    // Whatever size the octets name, nothing breaks; under the true size and root only true leaves hold.
+    let _ = check(size, *state().root());
+    if check(state().size(), *state().root()).is_ok() {
+        let (from, until) = (from as usize, until as usize);
+        let truth: Vec<_> = LEAVES[from..until].iter().map(|leaf| leaf_hash(leaf)).collect();
+        assert_eq!(leaves, truth, "the leaves that stand there");
+    }
 }
 
 fn tlog_proof(octets: &[u8]) {

@@ -98,4 +98,6 @@ macro_rules! bounded {
     };
 }
 
-bounded!(bundle, checkpoint, frontier, key, note, proof, tile, tlog_proof);
+bounded!(
+    bundle, checkpoint, frontier, key, note, proof, range, tile, tlog_proof
+);
