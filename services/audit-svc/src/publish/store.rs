@@ -2,6 +2,7 @@
 
 use std::{fs, path::Path, sync::Arc};
 
+use bytes::Bytes;
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use hongyan_tlog::{TILE_WIDTH, Tile, bundle, tile::Kind};
 use object_store::{
@@ -106,7 +107,7 @@ impl TileStore {
         self.read(&tile_path(log, tile)).await
     }
 
-    /// One entry of a log of `size` leaves. A partial bundle gives way to the full one, which begins alike.
+    /// One entry of a log of `size` leaves.
     pub(crate) async fn entry(&self, log: LogId, index: u64, size: u64) -> Result<Vec<u8>, PublishError> {
         let Some(tile) = Tile::holding(Kind::Entries, index, size) else {
             return Err(PublishError::RolledBack {
@@ -115,19 +116,33 @@ impl TileStore {
                 have: size,
             });
         };
+        let nth = (index % u64::from(TILE_WIDTH)) as usize;
+        let entry = self
+            .entries(log, tile)
+            .await?
+            .get(nth)
+            .map(|entry| entry.to_vec());
+        entry.ok_or_else(|| PublishError::Tile {
+            log,
+            tile,
+            reason: format!("has no entry {nth}"),
+        })
+    }
+
+    /// The entries of a bundle, as many as it is wide; they share its memory. A partial bundle gives way to the full one,
+    /// which begins alike.
+    pub(crate) async fn entries(&self, log: LogId, tile: Tile) -> Result<Vec<Bytes>, PublishError> {
         let wrong = |reason: String| PublishError::Tile { log, tile, reason };
         let mut found = self.tile(log, tile).await?.map(|octets| (octets, tile.width()));
         if found.is_none() && tile.is_partial() {
-            found = self
-                .tile(log, tile.full())
-                .await?
-                .map(|octets| (octets, TILE_WIDTH));
+            let full = self.tile(log, tile.full()).await?;
+            found = full.map(|octets| (octets, TILE_WIDTH));
         }
         let (octets, width) = found.ok_or_else(|| wrong("is missing".to_owned()))?;
+        let octets = Bytes::from(octets);
         let entries = bundle::entries(&octets, width).map_err(|error| wrong(error.to_string()))?;
-        let nth = (index % u64::from(TILE_WIDTH)) as usize;
-        let entry = entries.get(nth).map(|entry| entry.to_vec());
-        entry.ok_or_else(|| wrong(format!("has no entry {nth}")))
+        let wanted = entries.into_iter().take(usize::from(tile.width()));
+        Ok(wanted.map(|entry| octets.slice_ref(entry)).collect())
     }
 
     async fn read(&self, path: &ObjectPath) -> Result<Option<Vec<u8>>, PublishError> {

@@ -1,23 +1,25 @@
 //! The service's methods: parse, ask, answer.
 
 mod append;
+mod export;
 mod proofs;
 #[cfg(test)]
 mod tests;
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use hongyan_chassis::Problem;
 use hongyan_identity::{Peer, SpiffeId};
 use hongyan_proto::audit::v1::{
-    AppendRequest, AppendResponse, AppendedEvent, EraseSubjectRequest, EraseSubjectResponse, ExportRequest,
-    ExportResponse, GetCheckpointRequest, GetCheckpointResponse, GetConsistencyRequest,
+    AppendRequest, AppendResponse, AppendedEvent, AuditEvent, EraseSubjectRequest, EraseSubjectResponse,
+    ExportRequest, ExportResponse, GetCheckpointRequest, GetCheckpointResponse, GetConsistencyRequest,
     GetConsistencyResponse, GetEntryRequest, GetEntryResponse, GetHeadRequest, GetHeadResponse,
     GetProofRequest, GetProofResponse, GetStatisticsRequest, GetStatisticsResponse, Leaf, QueryRequest,
     QueryResponse, RevealEntryRequest, RevealEntryResponse, SequenceGap, WatchRequest, WatchResponse,
     audit_service_server::AuditService,
 };
 use prost::Message as _;
+use tokio::sync::Semaphore;
 use tonic::{Request, Response, Status};
 
 use crate::{
@@ -42,12 +44,19 @@ pub struct AuditRpc {
     record: Record,
     index: Index,
     logs: Served,
+    /// Places for exports.
+    exports: Arc<Semaphore>,
 }
 
 impl AuditRpc {
     /// Answers from this record, its index, and its logs as they are published.
     pub fn new(record: Record, index: Index, logs: Served) -> Self {
-        Self { record, index, logs }
+        Self {
+            record,
+            index,
+            logs,
+            exports: Arc::new(Semaphore::new(export::EXPORTS_AT_ONCE)),
+        }
     }
 
     async fn place(&self, submissions: Vec<Submission>) -> Result<Vec<Place>, Problem> {
@@ -149,6 +158,11 @@ impl AuditRpc {
         let mut event = own::event("RECORD_QUERIED", "ASKED", peer.as_str(), asked);
         // Whose data was looked at is to be found by that person's tag.
         event.subject_tag = request.subject_tag.clone();
+        self.put_on_record(event).await
+    }
+
+    /// An event of this service; nothing that it is about may happen before it is on disk.
+    async fn put_on_record(&self, event: AuditEvent) -> Result<(), Problem> {
         match self.record.append_own(event).await.map_err(stopped)? {
             Placed::Recorded(_) => Ok(()),
             other => Err(Problem::internal(&Unrecorded(other))),
@@ -239,8 +253,10 @@ impl AuditService for AuditRpc {
 
     type ExportStream = BoxStream<ExportResponse>;
 
-    async fn export(&self, _: Request<ExportRequest>) -> Result<Response<Self::ExportStream>, Status> {
-        Err(Status::unimplemented("to be built"))
+    async fn export(&self, request: Request<ExportRequest>) -> Result<Response<Self::ExportStream>, Status> {
+        let peer = peer(&request)?;
+        let parts = self.exporting(&peer, request.into_inner()).await?;
+        Ok(Response::new(Box::pin(parts)))
     }
 
     type WatchStream = BoxStream<WatchResponse>;

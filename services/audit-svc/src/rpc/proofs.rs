@@ -134,7 +134,7 @@ impl AuditRpc {
         })
     }
 
-    fn published(&self, log: LogId) -> Result<Published, Problem> {
+    pub(super) fn published(&self, log: LogId) -> Result<Published, Problem> {
         self.logs.publication.of(log).ok_or_else(|| {
             Problem::not_found("NO_SUCH_LOG", format!("the record has no published log {log}"))
         })
@@ -194,7 +194,7 @@ impl AuditRpc {
     }
 }
 
-fn log_named(name: &str, field: &str) -> Result<LogId, Problem> {
+pub(super) fn log_named(name: &str, field: &str) -> Result<LogId, Problem> {
     name.parse()
         .map_err(|error: crate::record::NoLogId| Problem::invalid().field(field, error.to_string()))
 }
