@@ -145,9 +145,9 @@ pub(super) async fn counts(screen: &mut Screen, cast: &Cast) -> Result<()> {
             .map(|(action, count)| [action.clone(), count.to_string()]),
     );
     screen.say(format!(
-        "{} events in all, root {}",
+        "{} events in all, in {} transparency logs",
         head.size,
-        hex::encode(&head.root_hash)
+        head.logs.len()
     ));
     if let Err(error) = waited {
         screen.failed(&error);

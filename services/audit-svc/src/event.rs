@@ -3,8 +3,6 @@
 use hongyan_proto::audit::v1::AuditEvent;
 use uuid::Uuid;
 
-use crate::record::leaf;
-
 /// Most events of one `Append`.
 pub(crate) const MAX_EVENTS: usize = 1_024;
 const MAX_PRODUCER_OCTETS: usize = 128;
@@ -14,8 +12,9 @@ const TAG_OCTETS: usize = 32;
 /// A wrong field: its path within the event, and what is wrong with it. Holds no value of the event.
 pub(crate) type Wrong = (String, String);
 
-/// Everything that is wrong with the event; nothing where it can go on record for this producer.
-pub(crate) fn check(producer: &str, event: &AuditEvent) -> Vec<Wrong> {
+/// Everything that is wrong with the event; nothing where it can go on record. How long its leaf is, is known when it gets
+/// its place, and is checked there.
+pub(crate) fn check(event: &AuditEvent) -> Vec<Wrong> {
     let mut wrong = Vec::new();
     let mut note = |field: &str, is_right: bool, expected: &str| {
         if !is_right {
@@ -73,12 +72,6 @@ pub(crate) fn check(producer: &str, event: &AuditEvent) -> Vec<Wrong> {
     note("attributes", keys, "named by 1 to 64 of [a-z0-9_.]");
     let values = event.attributes.values().all(|value| value.len() <= 1_024);
     note("attributes", values, "of at most 1,024 octets each");
-    if !leaf::fits(producer, event) {
-        wrong.push((
-            String::new(),
-            "makes a leaf of more than 65,535 octets".to_owned(),
-        ));
-    }
     wrong
 }
 
@@ -141,19 +134,19 @@ mod tests {
 
     #[test]
     fn a_full_event_and_the_least_event_are_right() {
-        assert_eq!(check("p", &good()), []);
+        assert_eq!(check(&good()), []);
         let least = AuditEvent {
             event_id: good().event_id,
             occurred_at_unix_ms: 1,
             action: "X".into(),
             ..AuditEvent::default()
         };
-        assert_eq!(check("p", &least), []);
+        assert_eq!(check(&least), []);
     }
 
     #[test]
     fn each_wrong_field_is_named() {
-        let table: [(&str, Change); 20] = [
+        let table: [(&str, Change); 19] = [
             ("event_id", |event| event.event_id.clear()),
             ("event_id", |event| {
                 event.event_id = "d9428888-122b-41e1-b85c-61cd3cbee1e8".into();
@@ -183,12 +176,11 @@ mod tests {
             ("attributes", |event| {
                 event.attributes = [("key".into(), "v".repeat(1_025))].into();
             }),
-            ("", |event| event.sealed = vec![0; 65_535].into()),
         ];
         for (field, change) in table {
             let mut event = good();
             change(&mut event);
-            let wrong = check("p", &event);
+            let wrong = check(&event);
             assert_eq!(
                 wrong.iter().map(|(field, _)| field.as_str()).collect::<Vec<_>>(),
                 [field]

@@ -14,9 +14,33 @@ const VERSION: u32 = 2;
 /// Octets that a leaf needs beside its producer and its event, at most: six numbers, the log's name and eight tags.
 const ENVELOPE_OCTETS: usize = 128;
 
-/// Whether an event of this producer fits in a leaf, whatever numbers it gets.
-pub(crate) fn fits(producer: &str, event: &AuditEvent) -> bool {
+/// Whether an event of this producer fits in a leaf whatever numbers it gets. Where it does not, only its place tells.
+pub(crate) fn fits_anywhere(producer: &str, event: &AuditEvent) -> bool {
     event.encoded_len() + producer.len() + ENVELOPE_OCTETS <= MAX_LEAF_OCTETS
+}
+
+/// How many octets [`encode`] would give.
+pub(crate) fn octets(
+    index: u64,
+    (log, log_index): (LogId, u64),
+    (producer, epoch, seq): (&str, u64, u64),
+    received_at_unix_ms: i64,
+    event: &AuditEvent,
+) -> usize {
+    let around = Leaf {
+        version: VERSION,
+        index,
+        producer: producer.to_owned(),
+        epoch,
+        seq,
+        received_at_unix_ms,
+        event: None,
+        log: log.to_string(),
+        log_index,
+    };
+    let event = event.encoded_len();
+    // A tag of one octet, as the number of the field is below 16.
+    around.encoded_len() + 1 + prost::length_delimiter_len(event) + event
 }
 
 /// Encodes a leaf that stands at `index` of the record and at `log_index` of its log.
@@ -93,7 +117,7 @@ mod tests {
     use hongyan_proto::audit::v1::{AuditEvent, Leaf};
     use prost::Message as _;
 
-    use super::{VERSION, decode, encode, fits, log_of, place_of};
+    use super::{VERSION, decode, encode, fits_anywhere, log_of, octets, place_of};
     use crate::{log::MAX_LEAF_OCTETS, record::LogId};
 
     fn log() -> LogId {
@@ -130,6 +154,22 @@ mod tests {
     }
 
     #[test]
+    fn the_octets_of_a_leaf_are_known_before_it_is_encoded() {
+        for index in [0, 1, 127, 128, 1 << 21, u64::MAX] {
+            for sealed in [0, 1, 100, 127, 128, 20_000] {
+                let event = AuditEvent {
+                    sealed: vec![1; sealed].into(),
+                    ..event()
+                };
+                let number = ("p", index, index / 3);
+                let expected = octets(index, (log(), index / 2), number, index.cast_signed(), &event);
+                let bytes = encode(index, (log(), index / 2), number, index.cast_signed(), event);
+                assert_eq!(bytes.len(), expected, "{index}, {sealed}");
+            }
+        }
+    }
+
+    #[test]
     fn a_leaf_at_the_wrong_place_or_of_a_later_version_is_told() {
         let bytes = encode(9, (log(), 5), ("p", 2, 3), 4, event());
         assert!(decode(8, &bytes).unwrap_err().contains('9'));
@@ -163,7 +203,7 @@ mod tests {
         let mut largest = event();
         let overhead = largest.encoded_len() - 100;
         largest.sealed = vec![1; MAX_LEAF_OCTETS - overhead - 128 - 128 - 2].into();
-        assert!(fits(&producer, &largest));
+        assert!(fits_anywhere(&producer, &largest));
         let bytes = encode(
             u64::MAX,
             (log(), u64::MAX),
@@ -173,6 +213,6 @@ mod tests {
         );
         assert!(bytes.len() <= MAX_LEAF_OCTETS, "{}", bytes.len());
         largest.sealed = vec![1; MAX_LEAF_OCTETS].into();
-        assert!(!fits(&producer, &largest));
+        assert!(!fits_anywhere(&producer, &largest));
     }
 }

@@ -20,7 +20,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 pub use log_id::{Class, LogId, NoLogId, Period};
 pub use sequence::{Gap, Refusal};
-pub use sequencer::{Numbered, Place, Placed, Submission};
+pub use sequencer::{Numbered, Place, Placed, Rejected, Submission};
 pub use writer::Head;
 pub(crate) use writer::now_unix_ms;
 
@@ -43,6 +43,25 @@ pub struct Record {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the record takes no events")]
 pub struct Stopped;
+
+/// Why nothing of a request is on record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum NotTaken {
+    /// See [`Stopped`]. What was on its way may be on record or not.
+    #[error(transparent)]
+    Stopped(#[from] Stopped),
+    /// The producer's numbers cannot be taken in.
+    #[error(transparent)]
+    Refused(Refusal),
+    /// An event's leaf would be too long.
+    #[error("event {nth} makes a leaf of {octets} octets")]
+    TooLarge {
+        /// Which of the request, from 0.
+        nth: usize,
+        /// What the leaf would have.
+        octets: usize,
+    },
+}
 
 /// A record that is open.
 #[derive(Debug)]
@@ -68,11 +87,12 @@ pub fn open(
     let mut sequencer = Sequencer::new(own);
     let log = log::open(dir, segment_octets, |index, bytes| {
         let (leaf, _) = leaf::decode(index, bytes)?;
-        sequencer.replay(index, &leaf, bytes)?;
+        sequencer.replay(index, &leaf)?;
         visit(index, bytes)
     })?;
-    let (size, root) = sequencer.head();
-    let (head_sender, head) = watch::channel(Head { size, root });
+    let (head_sender, head) = watch::channel(Head {
+        size: sequencer.size(),
+    });
     let (commands, queue) = mpsc::channel(WAITING_APPENDS);
     let (end, ended) = oneshot::channel();
     let writer = log.writer;
@@ -95,8 +115,28 @@ pub fn open(
 }
 
 impl Record {
-    /// Puts events on record, in their order and without others between them as far as they are new. Answers when they
-    /// are on disk. A caller who gives up waiting does not take them back.
+    /// Puts the events of one producer on record, whose numbers follow each other: in their order and without others
+    /// between them as far as they are new, and either all of them or none. Answers when they are on disk. A caller who
+    /// gives up waiting does not take them back.
+    pub async fn append_request(&self, submissions: Vec<Submission>) -> Result<Vec<Placed>, NotTaken> {
+        let octets = submissions.iter().map(octets_of).sum();
+        let (answer, answered) = oneshot::channel();
+        let command = Command::Request {
+            submissions,
+            octets,
+            answer,
+        };
+        self.commands.send(command).await.map_err(|_| Stopped)?;
+        let placed = answered.await.map_err(|_| Stopped)?;
+        placed.map_err(|rejected| match rejected {
+            Rejected::Refused(refusal) => NotTaken::Refused(refusal),
+            Rejected::TooLarge { nth, octets } => NotTaken::TooLarge { nth, octets },
+        })
+    }
+
+    /// Puts events on record, each for itself: those that cannot go there are told, the others stand in their order and
+    /// without others between them as far as they are new. Answers when they are on disk. A caller who gives up waiting
+    /// does not take them back.
     pub async fn append(&self, submissions: Vec<Submission>) -> Result<Vec<Placed>, Stopped> {
         let octets = submissions.iter().map(octets_of).sum();
         let (answer, answered) = oneshot::channel();

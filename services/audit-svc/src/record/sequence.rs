@@ -94,6 +94,14 @@ impl Sequences {
         epochs.entry(epoch).or_default().see(seq, now_unix_ms)
     }
 
+    /// Whether a number was seen.
+    pub(crate) fn knows(&self, producer: &str, epoch: u64, seq: u64) -> bool {
+        self.producers
+            .get(producer)
+            .and_then(|epochs| epochs.get(&epoch))
+            .is_some_and(|seen| seen.knows(seq))
+    }
+
     /// The holes that have shown for at least `age_ms`: at most `limit` of them, and how many there are.
     pub(crate) fn gaps(&self, now_unix_ms: i64, age_ms: i64, limit: usize) -> (Vec<Gap>, usize) {
         let mut gaps = Vec::new();
@@ -147,6 +155,11 @@ impl Sequences {
 }
 
 impl Epoch {
+    fn knows(&self, seq: u64) -> bool {
+        let before = self.runs.range(..=seq).next_back();
+        before.is_some_and(|(_, run)| seq <= run.last)
+    }
+
     fn see(&mut self, seq: u64, now_unix_ms: i64) -> Result<Sighting, Refusal> {
         self.heard_unix_ms = now_unix_ms;
         let before = self

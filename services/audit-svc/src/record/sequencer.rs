@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use hongyan_proto::audit::v1::{AuditEvent, Leaf};
-use hongyan_tlog::{Frontier, Hash, leaf_hash};
+use hongyan_tlog::{Hash, leaf_hash};
 
 use super::{
     leaf,
@@ -60,11 +60,26 @@ pub enum Placed {
     TooLarge(usize),
 }
 
+/// Why nothing of a request was placed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Rejected {
+    /// Its numbers cannot be taken in.
+    Refused(Refusal),
+    /// A leaf would be too long.
+    TooLarge {
+        /// Which event of the request, from 0.
+        nth: usize,
+        /// What its leaf would have.
+        octets: usize,
+    },
+}
+
 /// The log's state as far as it decides about places.
 #[derive(Debug)]
 pub(crate) struct Sequencer {
     sequences: Sequences,
-    frontier: Frontier,
+    /// How many leaves there are, all logs together.
+    size: u64,
     /// How many leaves each log has.
     logs: BTreeMap<LogId, u64>,
     last_received_unix_ms: i64,
@@ -79,7 +94,7 @@ impl Sequencer {
     pub(crate) fn new(own: (Arc<str>, u64)) -> Self {
         Self {
             sequences: Sequences::default(),
-            frontier: Frontier::new(),
+            size: 0,
             logs: BTreeMap::new(),
             last_received_unix_ms: 0,
             own,
@@ -89,7 +104,7 @@ impl Sequencer {
     }
 
     /// Takes in a leaf that is on disk, in the order of the log. `Err` says what is wrong with it.
-    pub(crate) fn replay(&mut self, index: u64, leaf: &Leaf, bytes: &[u8]) -> Result<(), String> {
+    pub(crate) fn replay(&mut self, index: u64, leaf: &Leaf) -> Result<(), String> {
         let log = leaf::log_of(leaf)?;
         let size = self.logs.entry(log).or_default();
         if leaf.log_index != *size {
@@ -106,7 +121,7 @@ impl Sequencer {
             return Err("the leaf came before the one in front of it".to_owned());
         }
         self.last_received_unix_ms = received_at_unix_ms;
-        self.frontier.push(leaf_hash(bytes));
+        self.size = index.saturating_add(1);
         // What is on record is on record, whatever today's limits would say to it.
         let _ = self.sequences.see(
             &Arc::from(leaf.producer.as_str()),
@@ -114,6 +129,65 @@ impl Sequencer {
             seq,
             received_at_unix_ms,
         );
+        Ok(())
+    }
+
+    /// Places the events of one request of one producer, whose numbers follow each other: all that are new, or none.
+    pub(crate) fn place_request(
+        &mut self,
+        submissions: Vec<Submission>,
+        now_unix_ms: i64,
+    ) -> Result<Vec<Placed>, Rejected> {
+        self.check_octets(&submissions, now_unix_ms)?;
+        let mut placed = Vec::with_capacity(submissions.len());
+        for (nth, submission) in submissions.into_iter().enumerate() {
+            match self.place(submission, now_unix_ms) {
+                // Nothing was placed before: a number that follows one on record makes no new run, so if any is
+                // refused, it is the first that is new.
+                Placed::Refused(refusal) => return Err(Rejected::Refused(refusal)),
+                Placed::TooLarge(octets) => return Err(Rejected::TooLarge { nth, octets }),
+                other => placed.push(other),
+            }
+        }
+        Ok(placed)
+    }
+
+    /// Sees that the leaves of all new events of a request can be written.
+    fn check_octets(&self, submissions: &[Submission], now_unix_ms: i64) -> Result<(), Rejected> {
+        let fits_anywhere = |submission: &Submission| match submission {
+            Submission::Numbered(numbered) => leaf::fits_anywhere(&numbered.producer, &numbered.event),
+            Submission::Own(event) => leaf::fits_anywhere(&self.own.0, event),
+        };
+        if submissions.iter().all(fits_anywhere) {
+            return Ok(());
+        }
+        let received_unix_ms = now_unix_ms.max(self.last_received_unix_ms);
+        let mut size = self.size;
+        let mut own_seq = self.own_seq;
+        let mut logs = self.logs.clone();
+        for (nth, submission) in submissions.iter().enumerate() {
+            let (producer, epoch, seq, event) = match submission {
+                Submission::Numbered(numbered) => {
+                    (&numbered.producer, numbered.epoch, numbered.seq, &numbered.event)
+                }
+                Submission::Own(event) => {
+                    own_seq += 1;
+                    (&self.own.0, self.own.1, own_seq, event)
+                }
+            };
+            if self.sequences.knows(producer, epoch, seq) {
+                continue;
+            }
+            let log = LogId::of(&event.action, received_unix_ms);
+            let log_index = logs.entry(log).or_default();
+            let number = (&**producer, epoch, seq);
+            let octets = leaf::octets(size, (log, *log_index), number, received_unix_ms, event);
+            if octets > MAX_LEAF_OCTETS {
+                return Err(Rejected::TooLarge { nth, octets });
+            }
+            *log_index += 1;
+            size += 1;
+        }
         Ok(())
     }
 
@@ -132,14 +206,19 @@ impl Sequencer {
         let log = LogId::of(&event.action, received_unix_ms);
         let log_index = self.logs.get(&log).copied().unwrap_or_default();
         let bytes = leaf::encode(
-            self.frontier.size(),
+            self.size,
             (log, log_index),
             (&producer, epoch, seq),
             received_unix_ms,
             event,
         );
         if bytes.len() > MAX_LEAF_OCTETS {
-            return Placed::TooLarge(bytes.len());
+            // One that is on record had a place with smaller numbers.
+            return if self.sequences.knows(&producer, epoch, seq) {
+                Placed::Duplicate
+            } else {
+                Placed::TooLarge(bytes.len())
+            };
         }
         match self.sequences.see(&producer, epoch, seq, received_unix_ms) {
             Ok(Sighting::New) => {}
@@ -151,12 +230,12 @@ impl Sequencer {
         }
         self.last_received_unix_ms = received_unix_ms;
         let place = Place {
-            index: self.frontier.size(),
+            index: self.size,
             log,
             log_index,
             leaf_hash: leaf_hash(&bytes),
         };
-        self.frontier.push(place.leaf_hash);
+        self.size += 1;
         self.logs.insert(log, log_index + 1);
         self.group.push(bytes);
         Placed::Recorded(place)
@@ -176,9 +255,9 @@ impl Sequencer {
         &self.logs
     }
 
-    /// Size and root with everything placed.
-    pub(crate) fn head(&self) -> (u64, Hash) {
-        (self.frontier.size(), self.frontier.root())
+    /// How many leaves with everything placed.
+    pub(crate) fn size(&self) -> u64 {
+        self.size
     }
 }
 
@@ -187,9 +266,8 @@ mod tests {
     use std::sync::Arc;
 
     use hongyan_proto::audit::v1::AuditEvent;
-    use hongyan_tlog::{empty_root, leaf_hash, node_hash};
 
-    use super::{Numbered, Place, Placed, Sequencer, Submission};
+    use super::{Numbered, Place, Placed, Rejected, Sequencer, Submission};
     use crate::{
         log::MAX_LEAF_OCTETS,
         record::{LogId, leaf},
@@ -222,16 +300,11 @@ mod tests {
     #[test]
     fn new_events_get_the_next_index_and_known_ones_none() {
         let mut sequencer = sequencer();
-        assert_eq!(sequencer.head(), (0, empty_root()));
+        assert_eq!(sequencer.size(), 0);
         assert_eq!(index(sequencer.place(numbered(1), 10)), 0);
         assert_eq!(sequencer.place(numbered(1), 11), Placed::Duplicate);
         assert_eq!(index(sequencer.place(numbered(2), 12)), 1);
-        let group = sequencer.take_group();
-        assert_eq!(group.len(), 2);
-        assert_eq!(
-            sequencer.head(),
-            (2, node_hash(&leaf_hash(&group[0]), &leaf_hash(&group[1])))
-        );
+        assert_eq!((sequencer.take_group().len(), sequencer.size()), (2, 2));
         assert!(sequencer.take_group().is_empty());
     }
 
@@ -251,9 +324,9 @@ mod tests {
         let mut second = sequencer();
         for (index, bytes) in (0..).zip(&group) {
             let (leaf, _) = leaf::decode(index, bytes).unwrap();
-            second.replay(index, &leaf, bytes).unwrap();
+            second.replay(index, &leaf).unwrap();
         }
-        assert_eq!(second.head(), first.head());
+        assert_eq!(second.size(), first.size());
         assert_eq!(second.place(numbered(3), 1), Placed::Duplicate);
         second.place(numbered(4), 1);
         let bytes = &second.take_group()[0];
@@ -268,7 +341,7 @@ mod tests {
             let event = AuditEvent::default();
             let bytes = leaf::encode(number, (log, number), ("p", 1, number + 1), time, event);
             let (leaf, _) = leaf::decode(number, &bytes).unwrap();
-            assert_eq!(sequencer.replay(number, &leaf, &bytes).is_ok(), is_right);
+            assert_eq!(sequencer.replay(number, &leaf).is_ok(), is_right);
         }
     }
 
@@ -304,12 +377,7 @@ mod tests {
         let group = sequencer.take_group();
         let mut holed = self::sequencer();
         let (leaf, _) = leaf::decode(2, &group[2]).unwrap();
-        assert!(
-            holed
-                .replay(0, &leaf, &group[2])
-                .unwrap_err()
-                .contains("number 0")
-        );
+        assert!(holed.replay(0, &leaf).unwrap_err().contains("number 0"));
     }
 
     #[test]
@@ -343,7 +411,71 @@ mod tests {
             sequencer.place(Submission::Numbered(large), 1),
             Placed::TooLarge(_)
         ));
-        assert_eq!(sequencer.head().0, 0);
+        assert_eq!(sequencer.size(), 0);
         assert_eq!(index(sequencer.place(numbered(1), 1)), 0);
+    }
+
+    /// A request of this many events, whose last one makes a leaf of `octets` where all of them are new.
+    fn request(sequencer: &Sequencer, count: u64, octets: usize) -> Vec<Submission> {
+        let mut submissions: Vec<_> = (1..=count).map(numbered).collect();
+        let Some(Submission::Numbered(last)) = submissions.last_mut() else {
+            panic!("numbered")
+        };
+        last.event.sealed = vec![0; octets - 200].into();
+        let place = (
+            LogId::of("X", 1),
+            sequencer.logs().values().sum::<u64>() + count - 1,
+        );
+        let found = leaf::octets(
+            sequencer.size() + count - 1,
+            place,
+            ("p", 1, count),
+            1,
+            &last.event,
+        );
+        last.event.sealed = vec![0; octets - 200 + octets - found].into();
+        submissions
+    }
+
+    #[test]
+    fn a_leaf_of_65535_octets_is_taken_and_one_more_refuses_the_whole_request() {
+        let mut sequencer = sequencer();
+        let too_large = request(&sequencer, 3, MAX_LEAF_OCTETS + 1);
+        assert_eq!(
+            sequencer.place_request(too_large, 1),
+            Err(Rejected::TooLarge {
+                nth: 2,
+                octets: MAX_LEAF_OCTETS + 1
+            })
+        );
+        assert_eq!((sequencer.size(), sequencer.take_group().len()), (0, 0));
+        let largest = request(&sequencer, 3, MAX_LEAF_OCTETS);
+        let placed = sequencer.place_request(largest.clone(), 1).unwrap();
+        assert_eq!(placed.into_iter().map(index).collect::<Vec<_>>(), [0, 1, 2]);
+        assert_eq!(sequencer.take_group()[2].len(), MAX_LEAF_OCTETS);
+        // At a later place it would be longer; it is on record, so that does not matter.
+        for seq in 4..400 {
+            sequencer.place(numbered(seq), 1);
+        }
+        assert_eq!(
+            sequencer.place_request(largest, 1),
+            Ok(vec![Placed::Duplicate; 3])
+        );
+    }
+
+    #[test]
+    fn a_request_whose_numbers_are_refused_leaves_nothing_on_record() {
+        let mut sequencer = sequencer();
+        for nth in 0..4_096 {
+            sequencer.place(numbered(10 + nth * 3), 1);
+        }
+        let size = sequencer.size();
+        let behind: Vec<_> = (50_000..50_003).map(numbered).collect();
+        let refused = sequencer.place_request(behind, 1);
+        assert!(matches!(refused, Err(Rejected::Refused(_))), "{refused:?}");
+        // One number joins what is there: then the others join that one.
+        let joined: Vec<_> = (11..16).map(numbered).collect();
+        assert_eq!(sequencer.place_request(joined, 1).unwrap().len(), 5);
+        assert_eq!(sequencer.size(), size + 4);
     }
 }

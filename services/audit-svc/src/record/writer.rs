@@ -8,13 +8,12 @@ use std::{
     time::{Instant, SystemTime},
 };
 
-use hongyan_tlog::Hash;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::{
     log_id::LogId,
     sequence::Gap,
-    sequencer::{Placed, Sequencer, Submission},
+    sequencer::{Placed, Rejected, Sequencer, Submission},
 };
 use crate::log::{LogError, LogWriter};
 
@@ -28,18 +27,24 @@ const GROUP_OCTETS: usize = 4 << 20;
 pub struct Head {
     /// How many leaves.
     pub size: u64,
-    /// The root of their Merkle tree.
-    pub root: Hash,
 }
 
 /// What the thread is asked.
 #[derive(Debug)]
 pub(crate) enum Command {
+    /// Each event for itself.
     Append {
         submissions: Vec<Submission>,
         /// About, to limit the group.
         octets: usize,
         answer: oneshot::Sender<Vec<Placed>>,
+    },
+    /// All of them or none.
+    Request {
+        submissions: Vec<Submission>,
+        /// About, to limit the group.
+        octets: usize,
+        answer: oneshot::Sender<Result<Vec<Placed>, Rejected>>,
     },
     /// The gaps of that age.
     Gaps {
@@ -51,6 +56,25 @@ pub(crate) enum Command {
     Logs {
         answer: oneshot::Sender<BTreeMap<LogId, u64>>,
     },
+}
+
+/// An answer that waits for the disk.
+enum Answer {
+    Each(oneshot::Sender<Vec<Placed>>, Vec<Placed>),
+    Request(
+        oneshot::Sender<Result<Vec<Placed>, Rejected>>,
+        Result<Vec<Placed>, Rejected>,
+    ),
+}
+
+impl Answer {
+    /// A caller who has gone away asks again, and gets the same place.
+    fn give(self) {
+        match self {
+            Self::Each(answer, placed) => drop(answer.send(placed)),
+            Self::Request(answer, placed) => drop(answer.send(placed)),
+        }
+    }
 }
 
 /// Works until every handle is gone. After an error the caller must end the process: nobody knows what is on disk.
@@ -77,7 +101,17 @@ pub(crate) fn run(
                         .into_iter()
                         .map(|submission| sequencer.place(submission, now))
                         .collect();
-                    answers.push((answer, placed));
+                    answers.push(Answer::Each(answer, placed));
+                }
+                Command::Request {
+                    submissions,
+                    octets: more,
+                    answer,
+                } => {
+                    events += submissions.len();
+                    octets += more;
+                    let placed = sequencer.place_request(submissions, now);
+                    answers.push(Answer::Request(answer, placed));
                 }
                 Command::Gaps {
                     age_ms,
@@ -106,13 +140,12 @@ pub(crate) fn run(
             metrics::histogram!("hongyan_audit_group_commit_seconds").record(started.elapsed());
             metrics::histogram!("hongyan_audit_group_events").record(group.len() as f64);
             metrics::counter!("hongyan_audit_events_total").increment(group.len() as u64);
-            let (size, root) = sequencer.head();
+            let size = sequencer.size();
             metrics::gauge!("hongyan_audit_size").set(size as f64);
-            head.send_replace(Head { size, root });
+            head.send_replace(Head { size });
         }
-        for (answer, placed) in answers {
-            // A caller who has gone away asks again, and gets the same place.
-            let _ = answer.send(placed);
+        for answer in answers {
+            answer.give();
         }
     }
     Ok(())

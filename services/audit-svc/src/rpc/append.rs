@@ -8,7 +8,8 @@ use hongyan_proto::audit::v1::AppendRequest;
 
 use crate::{
     event::{self, MAX_EVENTS},
-    record::{Numbered, Refusal, Submission},
+    log::MAX_LEAF_OCTETS,
+    record::{NotTaken, Numbered, Refusal, Submission},
 };
 
 /// The attribute that says who brought an event.
@@ -59,7 +60,7 @@ pub(crate) fn parse(peer: &SpiffeId, request: AppendRequest) -> Result<Vec<Submi
 
 fn check_events(mut problem: Problem, request: &AppendRequest) -> Problem {
     for (nth, event) in request.events.iter().enumerate() {
-        for (field, why) in event::check(&request.producer, event) {
+        for (field, why) in event::check(event) {
             if problem.fields.len() >= MAX_VIOLATIONS {
                 return problem;
             }
@@ -82,8 +83,19 @@ fn may_produce(peer: &SpiffeId, producer: &str) -> bool {
             .is_some_and(|rest| rest.starts_with(['-', '/']))
 }
 
-/// An event that the record does not take.
-pub(crate) fn refused(refusal: Refusal) -> Problem {
+/// A request that the record does not take.
+pub(super) fn not_taken(not_taken: NotTaken) -> Problem {
+    match not_taken {
+        NotTaken::Stopped(stopped) => super::stopped(stopped),
+        NotTaken::Refused(refusal) => refused(refusal),
+        NotTaken::TooLarge { nth, octets } => Problem::invalid().field(
+            format!("events[{nth}]"),
+            format!("makes a leaf of {octets} octets; at most {MAX_LEAF_OCTETS}"),
+        ),
+    }
+}
+
+fn refused(refusal: Refusal) -> Problem {
     match refusal {
         Refusal::TooSparse => Problem::precondition("SEQUENCE_TOO_SPARSE", refusal.to_string()),
         Refusal::TooManyProducers => {

@@ -61,17 +61,17 @@ impl AuditRpc {
 
     async fn place(&self, submissions: Vec<Submission>) -> Result<Vec<Place>, Problem> {
         let given: Vec<_> = submissions.iter().filter_map(again).collect();
-        let placed = self.record.append(submissions).await.map_err(stopped)?;
+        let placed = self
+            .record
+            .append_request(submissions)
+            .await
+            .map_err(append::not_taken)?;
         let mut duplicates = Vec::new();
         for (placed, again) in placed.iter().zip(given) {
             match placed {
-                Placed::Recorded(_) => {}
                 Placed::Duplicate => duplicates.push(again),
-                Placed::Refused(refusal) => return Err(append::refused(*refusal)),
-                Placed::TooLarge(octets) => {
-                    let why = format!("makes a leaf of {octets} octets, which is too large");
-                    return Err(Problem::invalid().field("events", why));
-                }
+                // A request that is refused is refused as a whole, above.
+                Placed::Recorded(_) | Placed::Refused(_) | Placed::TooLarge(_) => {}
             }
         }
         metrics::counter!("hongyan_audit_duplicates_total").increment(duplicates.len() as u64);
@@ -211,7 +211,6 @@ impl AuditService for AuditRpc {
         });
         Ok(Response::new(GetHeadResponse {
             size: head.size,
-            root_hash: head.root.as_bytes().to_vec().into(),
             indexed: progress.indexed,
             events_by_action: (*progress.counts).clone(),
             gaps: gaps.collect(),

@@ -32,7 +32,7 @@ pub(crate) fn parse(entry: &Entry) -> Result<Numbered, String> {
     let body = entry.body().ok_or("has no field b")?;
     // What the decoder says could quote the body.
     let event = AuditEvent::decode(body.clone()).map_err(|_| "its body is no audit event")?;
-    let wrong = event::check(&producer, &event);
+    let wrong = event::check(&event);
     if wrong.is_empty() {
         return Ok(Numbered {
             producer,
