@@ -15,6 +15,9 @@ RELEASE := $(TARGET_DIR)/release
 # PROPTEST_RNG_SEED=$RANDOM` looks elsewhere.
 export PROPTEST_RNG_SEED ?= 20261121
 
+# How long the record is kept under load by `make bench`.
+AUDIT_SECONDS ?= 600
+
 .PHONY: help deps build release demo up down status bench test soak fuzz fmt fmt-check lint doc proto deny clean
 
 help: ## Lists the targets
@@ -43,9 +46,11 @@ down: ## Stops just what `make up` started
 status: ## Tells what of `make up` is running
 	@if [ -x $(DEBUG)/hongyan-demo ]; then $(DEBUG)/hongyan-demo status; else echo "Nothing was started."; fi
 
-bench: release ## Measures protocols and mesh against bare floors of the same shape
+# The record is measured on the disk of the target directory: /tmp may be memory.
+bench: release ## Measures protocols, mesh and record (AUDIT_SECONDS, 600) against bare floors of the same shape
 	@$(RELEASE)/hongyan-wire-bench
 	@$(RELEASE)/hongyan-bench
+	@$(RELEASE)/hongyan-audit-bench --seconds $(AUDIT_SECONDS) --dir $(TARGET_DIR)
 
 # `--bins --tests` in one go: programs and tests then share one build of each dependency.
 test: deps ## Runs every test, those over real processes too

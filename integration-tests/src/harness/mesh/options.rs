@@ -8,7 +8,7 @@ use std::{
 use anyhow::{Context as _, Result};
 use tempfile::TempDir;
 
-use super::{catalog::CatalogFiles, settings::Settings, spoken::Spoken};
+use super::{SERVICES, catalog::CatalogFiles, settings::Settings, spoken::Spoken, world};
 
 /// Where the mesh lives on disk.
 #[derive(Debug)]
@@ -93,6 +93,18 @@ impl MeshOptions {
             spoken: BTreeMap::new(),
             catalog: None,
         })
+    }
+
+    /// One program alone, and the Redis that it needs; not traced.
+    pub fn only(program: &str) -> Result<Self> {
+        let mut options = Self::new()?;
+        options.traced = false;
+        let programs = SERVICES.into_iter().chain(world::PROGRAMS);
+        options.leave_out = programs
+            .filter(|other| *other != program)
+            .map(str::to_owned)
+            .collect();
+        Ok(options)
     }
 
     /// Sets one setting of one program beyond the usual.

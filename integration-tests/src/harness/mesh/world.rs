@@ -18,6 +18,16 @@ use crate::identity_sim::CODES;
 /// Taken submits whose texts a gateway keeps for being asked.
 const KEPT_TEXTS: u32 = 100_000;
 
+/// The programs of the world, by their names in the mesh.
+pub(super) const PROGRAMS: [&str; 6] = [
+    "trace-sink",
+    "gateway-cmcc-a",
+    "gateway-unicom-a",
+    "gateway-telecom-a",
+    "identity-upstream",
+    "business-handler",
+];
+
 /// Starts the world. Gives where it answers, the gateways' ports for CMPP and the handler's for gRPC.
 pub(super) fn start(starter: &mut Starter) -> Result<(World, [u16; 3], u16)> {
     let named = |name: &str, address: std::net::SocketAddr| (name.to_owned(), address.to_string());
