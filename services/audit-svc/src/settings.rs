@@ -13,7 +13,7 @@ pub struct Settings {
     /// `record.dir`: holds the log (`log`) and its index (`index`). One process at a time. The log is what must be kept;
     /// the index can be deleted at any stop.
     pub dir: PathBuf,
-    /// `record.segment_octets` (256 MiB): how large a file of the log grows; 1 MiB to 1 GiB.
+    /// `record.segment_octets` (64 MiB): how large a file of the journal is made; 1 MiB to 1 GiB.
     pub segment_octets: u64,
     /// `record.organisation`: a domain of whoever the record belongs to. It stands in the first line of every checkpoint, so
     /// it must never change.

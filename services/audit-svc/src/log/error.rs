@@ -22,6 +22,14 @@ pub enum LogError {
     /// heals itself in silence is none.
     #[error("the record is damaged: {0}")]
     Corrupt(Damage),
+    /// The leaf is not kept here any more: it is published, and its segment is gone.
+    #[error("leaf {index} is not in the journal any more, which begins at index {first}")]
+    Pruned {
+        /// Which was asked for.
+        index: u64,
+        /// The first one that is there.
+        first: u64,
+    },
     /// Another process has the directory.
     #[error("{}: another process writes this record", .0.display())]
     Locked(PathBuf),

@@ -1,8 +1,9 @@
 //! How one leaf and one segment's head stand on disk, as bytes alone.
 //!
 //! ```text
-//! segment = head frame*
-//! head    = magic (8) ‖ version u32 ‖ first index u64 ‖ crc32c u32 of the 20 octets before
+//! segment = head frame* tail
+//! head    = magic (8) ‖ version u32 ‖ first index u64 ‖ octets of the file u64 ‖ crc32c u32 of the 28 octets before
+//! tail    = zeros, to the end of the file
 //! frame   = length u32 ‖ crc32c u32 ‖ settled u64 ‖ leaf (length octets)
 //! ```
 //!
@@ -15,22 +16,34 @@
 /// What every segment begins with.
 pub(crate) const MAGIC: [u8; 8] = *b"HYRECORD";
 /// The layout described above.
-pub(crate) const VERSION: u32 = 1;
+pub(crate) const VERSION: u32 = 2;
 /// Octets of a segment's head.
-pub(crate) const HEAD_OCTETS: usize = 24;
+pub(crate) const HEAD_OCTETS: usize = 32;
+/// Those of them that the checksum covers.
+const SUMMED_OCTETS: usize = HEAD_OCTETS - 4;
 /// Octets of a frame before its leaf.
 pub(crate) const FRAME_HEAD_OCTETS: usize = 16;
 /// The longest leaf: what the uint16 length of a tlog-tiles entry bundle can say.
 pub const MAX_LEAF_OCTETS: usize = 65_535;
 
-/// The head of the segment whose first leaf has this index.
-pub(crate) fn encode_head(first_index: u64) -> [u8; HEAD_OCTETS] {
+/// What a segment's head says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Head {
+    /// The index of its first leaf.
+    pub(crate) first_index: u64,
+    /// The octets of the whole file, from its beginning on: one that is shorter was cut by somebody.
+    pub(crate) octets: u64,
+}
+
+/// The octets of a head.
+pub(crate) fn encode_head(said: Head) -> [u8; HEAD_OCTETS] {
     let mut head = [0; HEAD_OCTETS];
     head[..8].copy_from_slice(&MAGIC);
     head[8..12].copy_from_slice(&VERSION.to_le_bytes());
-    head[12..20].copy_from_slice(&first_index.to_le_bytes());
-    let crc = crc32c::crc32c(&head[..20]);
-    head[20..].copy_from_slice(&crc.to_le_bytes());
+    head[12..20].copy_from_slice(&said.first_index.to_le_bytes());
+    head[20..SUMMED_OCTETS].copy_from_slice(&said.octets.to_le_bytes());
+    let crc = crc32c::crc32c(&head[..SUMMED_OCTETS]);
+    head[SUMMED_OCTETS..].copy_from_slice(&crc.to_le_bytes());
     head
 }
 
@@ -45,20 +58,24 @@ pub(crate) enum HeadFault {
     Version(u32),
 }
 
-/// The first index that a head names.
-pub(crate) fn decode_head(bytes: &[u8]) -> Result<u64, HeadFault> {
+/// What the head says that `bytes` begin with.
+pub(crate) fn decode_head(bytes: &[u8]) -> Result<Head, HeadFault> {
     let head: &[u8; HEAD_OCTETS] = bytes.first_chunk().ok_or(HeadFault::Short)?;
-    let crc = u32::from_le_bytes([head[20], head[21], head[22], head[23]]);
-    if head[..8] != MAGIC || crc != crc32c::crc32c(&head[..20]) {
+    let crc = u32::from_le_bytes([head[28], head[29], head[30], head[31]]);
+    if head[..8] != MAGIC || crc != crc32c::crc32c(&head[..SUMMED_OCTETS]) {
         return Err(HeadFault::Damaged);
     }
     let version = u32::from_le_bytes([head[8], head[9], head[10], head[11]]);
     if version != VERSION {
         return Err(HeadFault::Version(version));
     }
-    let mut first = [0; 8];
+    let (mut first, mut octets) = ([0; 8], [0; 8]);
     first.copy_from_slice(&head[12..20]);
-    Ok(u64::from_le_bytes(first))
+    octets.copy_from_slice(&head[20..SUMMED_OCTETS]);
+    Ok(Head {
+        first_index: u64::from_le_bytes(first),
+        octets: u64::from_le_bytes(octets),
+    })
 }
 
 /// Appends the frame of `leaf` to `out`. The leaf has at most [`MAX_LEAF_OCTETS`] and at least one octet; the caller
@@ -135,15 +152,20 @@ fn checksum(length: [u8; 4], settled: [u8; 8], leaf: &[u8]) -> u32 {
 #[cfg(test)]
 mod tests {
     use super::{
-        FRAME_HEAD_OCTETS, FrameFault, HEAD_OCTETS, HeadFault, MAX_LEAF_OCTETS, decode_frame, decode_head,
-        encode_frame, encode_head,
+        FRAME_HEAD_OCTETS, FrameFault, HEAD_OCTETS, Head, HeadFault, MAX_LEAF_OCTETS, SUMMED_OCTETS,
+        decode_frame, decode_head, encode_frame, encode_head,
+    };
+
+    const HEAD: Head = Head {
+        first_index: 0x0102_0304_0506_0708,
+        octets: 64 << 20,
     };
 
     #[test]
     fn a_head_says_its_first_index_and_any_changed_bit_shows() {
-        let head = encode_head(0x0102_0304_0506_0708);
-        assert_eq!(&head[..12], b"HYRECORD\x01\0\0\0");
-        assert_eq!(decode_head(&head), Ok(0x0102_0304_0506_0708));
+        let head = encode_head(HEAD);
+        assert_eq!(&head[..12], b"HYRECORD\x02\0\0\0");
+        assert_eq!(decode_head(&head), Ok(HEAD));
         assert_eq!(decode_head(&head[..HEAD_OCTETS - 1]), Err(HeadFault::Short));
         for bit in 0..HEAD_OCTETS * 8 {
             let mut changed = head;
@@ -154,11 +176,11 @@ mod tests {
 
     #[test]
     fn a_later_version_is_told_from_damage() {
-        let mut head = encode_head(7);
-        head[8] = 2;
-        let crc = crc32c::crc32c(&head[..20]);
-        head[20..].copy_from_slice(&crc.to_le_bytes());
-        assert_eq!(decode_head(&head), Err(HeadFault::Version(2)));
+        let mut head = encode_head(HEAD);
+        head[8] = 3;
+        let crc = crc32c::crc32c(&head[..SUMMED_OCTETS]);
+        head[SUMMED_OCTETS..].copy_from_slice(&crc.to_le_bytes());
+        assert_eq!(decode_head(&head), Err(HeadFault::Version(3)));
     }
 
     #[test]

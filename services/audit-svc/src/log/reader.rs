@@ -48,6 +48,31 @@ impl Shared {
             .push(segment);
     }
 
+    /// Where the oldest segment begins; the size where there is none.
+    pub(crate) fn first_index(&self) -> u64 {
+        let segments = self.segments.read().unwrap_or_else(PoisonError::into_inner);
+        segments
+            .first()
+            .map_or_else(|| self.size(), |oldest| oldest.first)
+    }
+
+    /// The oldest segment, if it is closed and all of its leaves stand below `index`.
+    pub(crate) fn oldest_below(&self, index: u64) -> Option<Arc<Segment>> {
+        let segments = self.segments.read().unwrap_or_else(PoisonError::into_inner);
+        match &segments[..] {
+            [oldest, next, ..] if next.first <= index => Some(Arc::clone(oldest)),
+            _ => None,
+        }
+    }
+
+    /// Readers do not find the oldest segment any more.
+    pub(crate) fn drop_oldest(&self) {
+        let mut segments = self.segments.write().unwrap_or_else(PoisonError::into_inner);
+        if segments.len() > 1 {
+            segments.remove(0);
+        }
+    }
+
     pub(crate) fn last_segment(&self) -> Option<Arc<Segment>> {
         self.segments
             .read()
@@ -84,7 +109,12 @@ impl LogReader {
         self.0.size()
     }
 
-    /// The bytes of one leaf; `None` where the log is not so long.
+    /// The first leaf that is still here.
+    pub fn first_index(&self) -> u64 {
+        self.0.first_index()
+    }
+
+    /// The bytes of one leaf; `None` where the log is not so long, [`LogError::Pruned`] where it is gone.
     pub fn read(&self, index: u64) -> Result<Option<Vec<u8>>, LogError> {
         let mut found = None;
         self.walk(index..index.saturating_add(1), POINT_CHUNK_OCTETS, |_, leaf| {
@@ -113,17 +143,17 @@ impl LogReader {
         let mut wanted = range.start;
         while wanted < until {
             let Some(segment) = self.0.segment_of(wanted) else {
-                return Ok(());
+                let first = self.first_index();
+                return Err(LogError::Pruned { index: wanted, first });
             };
             let (offset, mut index) = segment.mark_before(wanted);
             let mut walk = Walk::new(&segment.file, offset, chunk_octets);
             while wanted < until {
                 match walk.step().map_err(LogError::io("reading", &segment.path))? {
-                    Step::End if self.0.begins_at(index) && index > segment.first => break,
-                    Step::End => {
-                        let end = segment.file.metadata().map_or(offset, |found| found.len());
+                    Step::End { .. } if self.0.begins_at(index) && index > segment.first => break,
+                    Step::End { offset } => {
                         let reason = "the segment ends before a leaf that was on disk";
-                        return Err(LogError::corrupt(&segment.path, end, index, reason));
+                        return Err(LogError::corrupt(&segment.path, offset, index, reason));
                     }
                     Step::Fault { offset, .. } => {
                         let reason = "a leaf that was on disk cannot be read";

@@ -15,9 +15,9 @@ use tempfile::TempDir;
 
 use super::{
     LogError, LogReader, Opened,
-    frame::{FRAME_HEAD_OCTETS, HEAD_OCTETS, encode_head},
-    open,
-    segment::file_name,
+    frame::{FRAME_HEAD_OCTETS, HEAD_OCTETS, Head, encode_head},
+    recover,
+    segment::{file_name, first_index_of},
 };
 
 const SEGMENT_OCTETS: u64 = 4_096;
@@ -35,12 +35,13 @@ fn scratch() -> TempDir {
 
 fn open_all(dir: &Path) -> Result<(Opened, Vec<Vec<u8>>), LogError> {
     let mut seen = Vec::new();
-    let opened = open(dir, SEGMENT_OCTETS, |index, leaf| {
+    let recovered = recover(dir, |index, leaf| {
         assert_eq!(index, seen.len() as u64);
         seen.push(leaf.to_vec());
         Ok(())
     })?;
-    Ok((opened, seen))
+    assert_eq!(recovered.size(), seen.len() as u64);
+    Ok((recovered.begin(SEGMENT_OCTETS)?, seen))
 }
 
 fn leaf(index: u64) -> Vec<u8> {
@@ -72,6 +73,9 @@ fn segments(dir: &Path) -> Vec<PathBuf> {
 }
 
 fn copy(from: &Path, to: &Path) {
+    for path in segments(to) {
+        fs::remove_file(path).unwrap();
+    }
     for path in segments(from) {
         fs::copy(&path, to.join(path.file_name().unwrap())).unwrap();
     }
@@ -127,8 +131,9 @@ fn a_segment_stays_within_its_size_unless_one_group_does_not_fit() {
         octets[0],
         HEAD_OCTETS as u64 + 3 * (3_000 + FRAME_HEAD_OCTETS as u64)
     );
+    assert!(octets.len() > 3, "{octets:?}");
     assert!(
-        octets[1..].iter().all(|octets| *octets <= SEGMENT_OCTETS),
+        octets[1..].iter().all(|octets| *octets == SEGMENT_OCTETS),
         "{octets:?}"
     );
 }
@@ -156,51 +161,97 @@ fn a_full_disk_fails_the_append_and_every_later_one_and_shows_readers_nothing() 
     assert_eq!(open_all(dir.path()).unwrap().1, all);
 }
 
+/// Where the last octet of a file ends that is not zero.
+fn written(path: &Path) -> usize {
+    let bytes = fs::read(path).unwrap();
+    bytes
+        .iter()
+        .rposition(|octet| *octet != 0)
+        .map_or(0, |last| last + 1)
+}
+
 #[test]
-fn every_truncation_of_the_last_segment_keeps_every_whole_leaf_and_goes_on() {
+fn wherever_the_last_segment_ends_in_zeros_every_whole_leaf_is_kept_and_it_goes_on() {
     let source = scratch();
     let all = build(source.path(), &[30, 10, 4, 6]);
     let last = segments(source.path()).pop().unwrap();
     let name = last.file_name().unwrap();
-    let octets = fs::metadata(&last).unwrap().len();
-    let (_, kept_before) = {
-        let dir = scratch();
-        copy(source.path(), dir.path());
-        fs::remove_file(dir.path().join(name)).unwrap();
-        open_all(dir.path()).unwrap()
-    };
+    let before = first_index_of(name.to_str().unwrap()).unwrap() as usize;
+    let written = written(&last) as u64;
     let dir = scratch();
-    for end in (0..octets).step_by(2) {
+    for end in (0..=written).step_by(2) {
         copy(source.path(), dir.path());
         let path = dir.path().join(name);
-        fs::OpenOptions::new()
-            .write(true)
-            .open(&path)
-            .unwrap()
-            .set_len(end)
-            .unwrap();
-        let whole = whole_leaves(&all[kept_before.len()..], end);
-        let (mut opened, seen) = open_all(dir.path()).unwrap();
-        assert_eq!(seen, all[..kept_before.len() + whole], "cut at {end}");
-        let cut: u64 = opened.cut.as_ref().map_or(0, |cut| cut.octets);
-        let kept = fs::metadata(&path).map_or(0, |file| file.len());
-        assert_eq!(
-            kept.max(HEAD_OCTETS as u64),
-            octets_of(&all[kept_before.len()..][..whole]),
-            "cut at {end}"
-        );
-        assert!(
-            cut == end - octets_of(&all[kept_before.len()..][..whole]).min(end) || end < HEAD_OCTETS as u64
-        );
+        let mut bytes = fs::read(&path).unwrap();
+        bytes[end as usize..].fill(0);
+        fs::write(&path, &bytes).unwrap();
+        let whole = whole_leaves(&all[before..], end);
+        let recovered = recover(dir.path(), |_, _| Ok(())).unwrap();
+        assert_eq!(fs::read(&path).unwrap(), bytes, "reading changes nothing");
+        let mut opened = recovered.begin(SEGMENT_OCTETS).unwrap();
+        assert_eq!(opened.reader.size(), (before + whole) as u64, "cut at {end}");
+        let kept_end = octets_of(&all[before..][..whole]);
+        match &opened.cut {
+            None => assert!(bytes[kept_end as usize..].iter().all(|octet| *octet == 0)),
+            Some(cut) if cut.offset == 0 => assert!(end < HEAD_OCTETS as u64 && !path.exists()),
+            Some(cut) => {
+                assert_eq!((cut.offset, cut.index), (kept_end, (before + whole) as u64));
+                let bytes = fs::read(&path).unwrap();
+                assert!(bytes[cut.offset as usize..].iter().all(|octet| *octet == 0));
+                assert_eq!(bytes.len() as u64, SEGMENT_OCTETS);
+            }
+        }
         opened.writer.append(&[b"next".to_vec()]).unwrap();
         drop(opened);
-        let (_, seen) = open_all(dir.path()).unwrap();
-        assert_eq!(seen.last().unwrap(), b"next");
-        assert_eq!(seen.len(), kept_before.len() + whole + 1);
-        for path in segments(dir.path()) {
-            fs::remove_file(path).unwrap();
-        }
+        let (opened, seen) = open_all(dir.path()).unwrap();
+        assert_eq!(opened.cut, None);
+        assert_eq!(seen[..before + whole], all[..before + whole]);
+        assert_eq!(
+            (seen.len(), &seen[before + whole][..]),
+            (before + whole + 1, &b"next"[..])
+        );
     }
+}
+
+#[test]
+fn old_segments_are_deleted_as_a_whole_and_the_rest_goes_on_through_a_restart() {
+    let dir = scratch();
+    let all = build(dir.path(), &[20, 20, 20, 20, 20, 20]);
+    let firsts: Vec<_> = segments(dir.path())
+        .iter()
+        .map(|path| first_index_of(path.file_name().unwrap().to_str().unwrap()).unwrap())
+        .collect();
+    assert!(firsts.len() > 4, "{firsts:?}");
+    let (opened, _) = open_all(dir.path()).unwrap();
+    assert_eq!(opened.pruner.prune_below(firsts[1] - 1).unwrap(), 0);
+    assert_eq!(opened.pruner.prune_below(firsts[2]).unwrap(), 2);
+    assert_eq!(segments(dir.path()).len(), firsts.len() - 2);
+    let (first, size) = (firsts[2], all.len() as u64);
+    let gone = opened.reader.read(first - 1);
+    assert!(
+        matches!(gone, Err(LogError::Pruned { index, first: from }) if (index, from) == (first - 1, first)),
+        "{gone:?}"
+    );
+    assert_eq!(
+        opened.reader.read(first).unwrap().as_ref(),
+        Some(&all[first as usize])
+    );
+    drop(opened);
+    let mut seen = Vec::new();
+    let recovered = recover(dir.path(), |index, leaf| {
+        seen.push((index, leaf.to_vec()));
+        Ok(())
+    });
+    let recovered = recovered.unwrap();
+    assert_eq!((recovered.first_index(), recovered.size()), (first, size));
+    let expected = (first..).zip(all[first as usize..].iter().cloned());
+    assert_eq!(seen, expected.collect::<Vec<_>>());
+    let mut opened = recovered.begin(SEGMENT_OCTETS).unwrap();
+    // The open segment stays, whatever is asked for.
+    opened.pruner.prune_below(u64::MAX).unwrap();
+    assert_eq!(segments(dir.path()).len(), 1);
+    opened.writer.append(&[b"next".to_vec()]).unwrap();
+    assert_eq!(opened.reader.read(size).unwrap().unwrap(), b"next");
 }
 
 fn octets_of(leaves: &[Vec<u8>]) -> u64 {
@@ -224,6 +275,7 @@ fn a_flipped_bit_in_an_older_segment_is_refused_with_file_offset_and_index() {
     let all = build(source.path(), &[20, 20, 20, 20]);
     let older = segments(source.path()).remove(0);
     let octets = fs::metadata(&older).unwrap().len();
+    let of_older = first_index_of(segments(source.path())[1].file_name().unwrap().to_str().unwrap()).unwrap();
     let dir = scratch();
     for at in (0..octets).step_by(7) {
         copy(source.path(), dir.path());
@@ -235,7 +287,7 @@ fn a_flipped_bit_in_an_older_segment_is_refused_with_file_offset_and_index() {
             panic!("octet {at} was changed, and nobody saw it");
         };
         assert_eq!(damage.path, path);
-        let index = whole_leaves(&all, at);
+        let index = whole_leaves(&all[..of_older as usize], at);
         assert_eq!(damage.index, index as u64, "{damage}");
         let expected = if at < HEAD_OCTETS as u64 {
             0
@@ -292,7 +344,6 @@ fn a_missing_segment_a_renamed_one_and_a_later_layout_are_refused() {
     };
     let name = |nth: usize| paths[nth].file_name().unwrap();
     check(&|dir| fs::remove_file(dir.join(name(1))).unwrap(), "missing");
-    check(&|dir| fs::remove_file(dir.join(name(0))).unwrap(), "missing");
     check(
         &|dir| {
             fs::remove_file(dir.join(name(2))).unwrap();
@@ -304,14 +355,24 @@ fn a_missing_segment_a_renamed_one_and_a_later_layout_are_refused() {
         &|dir| {
             let path = dir.join(file_name(first_of_third));
             let mut bytes = fs::read(&path).unwrap();
-            let mut head = encode_head(first_of_third);
+            let mut head = encode_head(Head {
+                first_index: first_of_third,
+                octets: SEGMENT_OCTETS,
+            });
             head[8] = 9;
-            let crc = crc32c::crc32c(&head[..20]);
-            head[20..].copy_from_slice(&crc.to_le_bytes());
+            let crc = crc32c::crc32c(&head[..HEAD_OCTETS - 4]);
+            head[HEAD_OCTETS - 4..].copy_from_slice(&crc.to_le_bytes());
             bytes[..HEAD_OCTETS].copy_from_slice(&head);
             fs::write(&path, bytes).unwrap();
         },
         "version 9",
+    );
+    check(
+        &|dir| {
+            let file = fs::OpenOptions::new().write(true).open(dir.join(name(3)));
+            file.unwrap().set_len(SEGMENT_OCTETS - 1).unwrap();
+        },
+        "was made with 4096 octets, and has 4095",
     );
 }
 
@@ -319,14 +380,14 @@ fn a_missing_segment_a_renamed_one_and_a_later_layout_are_refused() {
 fn what_the_visitor_finds_wrong_is_damage() {
     let dir = scratch();
     build(dir.path(), &[3]);
-    let opened = open(dir.path(), SEGMENT_OCTETS, |index, _| {
+    let recovered = recover(dir.path(), |index, _| {
         if index == 2 {
             Err("not a leaf".to_owned())
         } else {
             Ok(())
         }
     });
-    let Err(LogError::Corrupt(damage)) = opened else {
+    let Err(LogError::Corrupt(damage)) = recovered else {
         panic!("the visitor was not heard");
     };
     assert_eq!((damage.index, damage.reason.as_str()), (2, "not a leaf"));
@@ -347,19 +408,22 @@ proptest! {
         let dir = scratch();
         let synced = build(dir.path(), &groups);
         let before = segments(dir.path()).pop().unwrap();
-        let synced_end = fs::metadata(&before).unwrap().len() as usize;
+        let synced_end = written(&before);
         let all = build(dir.path(), &[torn]);
         prop_assert_eq!(&all[..synced.len()], &synced[..]);
         let path = segments(dir.path()).pop().unwrap();
         let mut bytes = fs::read(&path).unwrap();
         let group_start = if path == before { synced_end } else { HEAD_OCTETS };
-        bytes.truncate(group_start + keep.index(bytes.len() - group_start + 1));
+        let group_end = written(&path);
+        let end = group_start + keep.index(group_end - group_start + 1);
+        bytes[end..].fill(0);
         for (at, octets) in holes {
-            let hole = group_start + at.index(bytes.len() - group_start + 1);
+            let hole = group_start + at.index(group_end - group_start + 1);
             let end = (hole + octets).min(bytes.len());
             bytes[hole..end].fill(0);
         }
-        bytes.extend(garbage);
+        let garbage_end = (end + garbage.len()).min(bytes.len());
+        bytes[end..garbage_end].copy_from_slice(&garbage[..garbage_end - end]);
         fs::write(&path, bytes).unwrap();
         let (mut opened, seen) = open_all(dir.path()).unwrap();
         prop_assert!(seen.len() >= synced.len());
@@ -383,10 +447,12 @@ proptest! {
         let mut bytes = fs::read(path).unwrap();
         let at = octet.index(bytes.len());
         bytes[at] ^= 1 << bit;
+        let behind_all = path == paths.last().unwrap() && at >= written(path);
         fs::write(path, bytes).unwrap();
         if let Ok((_, seen)) = open_all(dir.path()) {
             let last_group = *groups.last().unwrap() as usize;
-            prop_assert!(seen.len() >= all.len() - last_group && seen.len() < all.len());
+            prop_assert!(seen.len() >= all.len() - last_group);
+            prop_assert!(seen.len() < all.len() || behind_all);
             prop_assert_eq!(&seen[..], &all[..seen.len()]);
         }
     }

@@ -7,8 +7,10 @@ use super::frame::{self, Frame, FrameFault};
 /// What stands at the next offset.
 #[derive(Debug)]
 pub(crate) enum Step<'a> {
-    /// The file ends exactly here.
-    End,
+    /// The file ends exactly here, or nothing was written here yet. What stands behind is for the caller to look at.
+    End {
+        offset: u64,
+    },
     Frame {
         offset: u64,
         frame: Frame<'a>,
@@ -62,7 +64,16 @@ impl<'a> Walk<'a> {
                     });
                 }
                 Err(FrameFault::Short(needed)) if whole => wanted = needed,
-                Err(FrameFault::Short(_)) if self.start == self.buffer.len() => return Ok(Step::End),
+                Err(FrameFault::Short(_)) if self.start == self.buffer.len() => {
+                    return Ok(Step::End { offset: self.offset });
+                }
+                // Too near the end of the file for another frame.
+                Err(FrameFault::Short(frame::FRAME_HEAD_OCTETS))
+                    if self.buffer[self.start..].iter().all(|octet| *octet == 0) =>
+                {
+                    return Ok(Step::End { offset: self.offset });
+                }
+                Err(FrameFault::Length(0)) => return Ok(Step::End { offset: self.offset }),
                 Err(fault) => {
                     return Ok(Step::Fault {
                         offset: self.offset,

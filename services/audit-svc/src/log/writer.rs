@@ -2,17 +2,17 @@
 
 use std::{
     fs::{File, OpenOptions},
-    io::Write as _,
+    os::unix::fs::FileExt as _,
     path::{Path, PathBuf},
     sync::Arc,
 };
 
 use super::{
+    create::create_segment,
     error::LogError,
     frame::{self, HEAD_OCTETS},
     reader::Shared,
-    recover::sync_dir,
-    segment::{Segment, file_name, is_marked},
+    segment::{Segment, is_marked},
 };
 
 /// The only hand that writes a log. Holds the directory's lock for as long as it lives.
@@ -21,18 +21,30 @@ pub struct LogWriter {
     dir: PathBuf,
     segment_octets: u64,
     shared: Arc<Shared>,
-    segment: Arc<Segment>,
-    file: File,
-    /// Octets of the open segment.
-    end: u64,
-    /// Index of the next leaf, which is also how many are on disk.
+    /// The last segment, which has room; the first append makes one where there is none.
+    open: Option<Open>,
+    /// Index of the next leaf.
     next: u64,
+    /// Segments closed since the process started.
+    closed: u64,
     buffer: Vec<u8>,
     broken: bool,
     _lock: File,
 }
 
+/// A segment that takes leaves.
+#[derive(Debug)]
+pub(crate) struct Open {
+    pub(crate) segment: Arc<Segment>,
+    pub(crate) file: File,
+    /// Where the next frame goes: octets from the file's start.
+    pub(crate) end: u64,
+    /// Octets of the file.
+    pub(crate) octets: u64,
+}
+
 impl LogWriter {
+    /// Goes on behind `end` of the last segment, where there is one.
     pub(crate) fn new(
         dir: &Path,
         segment_octets: u64,
@@ -40,25 +52,32 @@ impl LogWriter {
         end: u64,
         lock: File,
     ) -> Result<Self, LogError> {
-        let next = shared.size();
-        let (segment, file, end) = match shared.last_segment() {
+        let open = match shared.last_segment() {
             Some(segment) => {
                 let file = OpenOptions::new()
-                    .append(true)
+                    .write(true)
                     .open(&segment.path)
                     .map_err(LogError::io("opening", &segment.path))?;
-                (segment, file, end)
+                let octets = file
+                    .metadata()
+                    .map_err(LogError::io("reading", &segment.path))?
+                    .len();
+                Some(Open {
+                    segment,
+                    file,
+                    end,
+                    octets,
+                })
             }
-            None => create_segment(dir, next, &shared)?,
+            None => None,
         };
         Ok(Self {
             dir: dir.to_owned(),
             segment_octets,
+            next: shared.size(),
             shared,
-            segment,
-            file,
-            end,
-            next,
+            open,
+            closed: 0,
             buffer: Vec::new(),
             broken: false,
             _lock: lock,
@@ -68,6 +87,11 @@ impl LogWriter {
     /// The index that the next leaf gets.
     pub fn next_index(&self) -> u64 {
         self.next
+    }
+
+    /// How many segments were closed since the log was opened.
+    pub fn closed_segments(&self) -> u64 {
+        self.closed
     }
 
     /// Writes a group behind the end: one write, one sync, in one segment. When it returns `Ok` every leaf is on disk and
@@ -84,26 +108,33 @@ impl LogWriter {
             .iter()
             .map(|leaf| (frame::FRAME_HEAD_OCTETS + leaf.len()) as u64)
             .sum();
-        if self.end > HEAD_OCTETS as u64 && self.end + octets > self.segment_octets {
-            (self.segment, self.file, self.end) = create_segment(&self.dir, self.next, &self.shared)?;
-        }
+        let open = match self.open.take() {
+            Some(open) if open.end + octets <= open.octets => open,
+            full => {
+                self.closed += u64::from(full.is_some());
+                // One group may be larger than a segment is meant to be.
+                let octets = self.segment_octets.max(HEAD_OCTETS as u64 + octets);
+                create_segment(&self.dir, self.next, octets, &self.shared)?
+            }
+        };
+        let open = self.open.insert(open);
         let mut marks = Vec::new();
         self.buffer.clear();
         for (index, leaf) in (self.next..).zip(leaves) {
-            if is_marked(self.segment.first, index) {
+            if is_marked(open.segment.first, index) {
                 // Fits: the settings keep a segment and a group far below 4 GiB.
-                marks.push((self.end + self.buffer.len() as u64) as u32);
+                marks.push((open.end + self.buffer.len() as u64) as u32);
             }
             frame::encode_frame(leaf, self.next, &mut self.buffer);
         }
-        let path = &self.segment.path;
-        self.file
-            .write_all(&self.buffer)
+        let path = &open.segment.path;
+        open.file
+            .write_all_at(&self.buffer, open.end)
             .map_err(LogError::io("writing", path))?;
-        self.file.sync_data().map_err(LogError::io("syncing", path))?;
-        self.end += octets;
+        open.file.sync_data().map_err(LogError::io("syncing", path))?;
+        open.end += octets;
         self.next += leaves.len() as u64;
-        self.segment.add_marks(&marks);
+        open.segment.add_marks(&marks);
         self.shared.set_size(self.next);
         self.broken = false;
         Ok(())
@@ -112,24 +143,11 @@ impl LogWriter {
     /// From now on every write fails, as on a full disk.
     #[cfg(test)]
     pub(crate) fn fill_disk(&mut self) {
-        self.file = OpenOptions::new().write(true).open("/dev/full").unwrap();
+        let full = OpenOptions::new().write(true).open("/dev/full").unwrap();
+        match &mut self.open {
+            Some(open) => open.file = full,
+            // No segment can be made where a file has the directory's place.
+            None => self.dir = PathBuf::from("/dev/full"),
+        }
     }
-}
-
-/// Makes a segment and makes it durable, the file first and then its name.
-fn create_segment(dir: &Path, first: u64, shared: &Shared) -> Result<(Arc<Segment>, File, u64), LogError> {
-    let path = dir.join(file_name(first));
-    let mut file = OpenOptions::new()
-        .append(true)
-        .create_new(true)
-        .open(&path)
-        .map_err(LogError::io("creating", &path))?;
-    file.write_all(&frame::encode_head(first))
-        .map_err(LogError::io("writing", &path))?;
-    file.sync_all().map_err(LogError::io("syncing", &path))?;
-    sync_dir(dir)?;
-    let readable = File::open(&path).map_err(LogError::io("opening", &path))?;
-    let segment = Segment::new(first, &path, readable, Vec::new());
-    shared.add_segment(Arc::clone(&segment));
-    Ok((segment, file, HEAD_OCTETS as u64))
 }

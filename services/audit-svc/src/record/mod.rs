@@ -85,11 +85,12 @@ pub fn open(
     mut visit: impl FnMut(u64, &[u8]) -> Result<(), String>,
 ) -> Result<Opened, LogError> {
     let mut sequencer = Sequencer::new(own);
-    let log = log::open(dir, segment_octets, |index, bytes| {
+    let log = log::recover(dir, |index, bytes| {
         let (leaf, _) = leaf::decode(index, bytes)?;
         sequencer.replay(index, &leaf)?;
         visit(index, bytes)
     })?;
+    let log = log.begin(segment_octets)?;
     let (head_sender, head) = watch::channel(Head {
         size: sequencer.size(),
     });

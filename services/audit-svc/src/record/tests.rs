@@ -100,7 +100,10 @@ async fn after_a_restart_the_leaves_are_the_same_and_duplicates_are_known() {
 #[tokio::test]
 async fn a_disk_that_refuses_ends_the_thread_and_nobody_is_told_a_place() {
     let dir = tempfile::tempdir().unwrap();
-    let mut log = crate::log::open(dir.path(), SEGMENT_OCTETS, |_, _| Ok(())).unwrap();
+    let mut log = crate::log::recover(dir.path(), |_, _| Ok(()))
+        .unwrap()
+        .begin(SEGMENT_OCTETS)
+        .unwrap();
     log.writer.fill_disk();
     let sequencer = Sequencer::new(own());
     let (head_sender, head) = watch::channel(Head { size: 0 });
@@ -119,7 +122,10 @@ async fn a_disk_that_refuses_ends_the_thread_and_nobody_is_told_a_place() {
     assert_eq!(first.await.unwrap(), Err(Stopped));
     assert!(matches!(
         ended.await.unwrap(),
-        Err(LogError::Io { doing: "writing", .. })
+        Err(LogError::Io {
+            doing: "creating",
+            ..
+        })
     ));
     assert_eq!(record.append(vec![numbered("p", 1)]).await, Err(Stopped));
     assert_eq!(record.head().size, 0);
