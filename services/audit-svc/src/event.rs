@@ -3,6 +3,8 @@
 use hongyan_proto::audit::v1::AuditEvent;
 use uuid::Uuid;
 
+use crate::record::turn;
+
 /// Most events of one `Append`.
 pub(crate) const MAX_EVENTS: usize = 1_024;
 const MAX_PRODUCER_OCTETS: usize = 128;
@@ -36,6 +38,11 @@ pub(crate) fn check(event: &AuditEvent) -> Vec<Wrong> {
         "action",
         is_word(&event.action, 1),
         "UPPER_SNAKE of 1 to 64 characters",
+    );
+    note(
+        "action",
+        !turn::is_reserved(&event.action),
+        "an action of the caller's: this one is the record's own",
     );
     note(
         "outcome",
@@ -146,7 +153,7 @@ mod tests {
 
     #[test]
     fn each_wrong_field_is_named() {
-        let table: [(&str, Change); 19] = [
+        let table: [(&str, Change); 20] = [
             ("event_id", |event| event.event_id.clear()),
             ("event_id", |event| {
                 event.event_id = "d9428888-122b-41e1-b85c-61cd3cbee1e8".into();
@@ -155,6 +162,7 @@ mod tests {
             ("action", |event| event.action.clear()),
             ("action", |event| event.action = "lower".into()),
             ("action", |event| event.action = "A".repeat(65)),
+            ("action", |event| event.action = "RECORD_LOG_CLOSED".into()),
             ("outcome", |event| event.outcome = "not ok".into()),
             ("actor", |event| event.actor = "a b".into()),
             ("actor", |event| event.actor = "a".repeat(257)),

@@ -42,6 +42,7 @@ mod settings;
 pub mod stream;
 #[cfg(test)]
 mod testing;
+mod turner;
 
 pub use service::build;
 pub use settings::Settings;

@@ -17,10 +17,11 @@ use crate::{
         Publisher, TileStore,
         serve::{self, Served},
     },
-    record::{self, Placed, Record, now_unix_ms},
+    record::{self, Host, Placed, Record, now_unix_ms},
     rpc::{AuditRpc, GAP_AGE_MS},
     settings::Settings,
     stream::{self, StreamSink},
+    turner,
 };
 
 const GAP_LOOK: Duration = Duration::from_secs(10);
@@ -39,12 +40,11 @@ pub async fn build(settings: Settings, ctx: Context) -> Result<Service, BuildErr
         publisher,
         logs,
     } = {
-        let (settings, own) = (
-            settings.clone(),
-            (Arc::clone(&ctx.instance), now_unix_ms().unsigned_abs()),
-        );
+        let epoch = now_unix_ms().unsigned_abs();
+        let host = Host::new(Arc::clone(&ctx.instance), epoch, &actor);
+        let settings = settings.clone();
         let runtime = Handle::current();
-        task::spawn_blocking(move || recover(&settings, signer, own, runtime)).await??
+        task::spawn_blocking(move || recover(&settings, signer, host, runtime)).await??
     };
     let record = opened.record;
     let size = record.head().size;
@@ -63,6 +63,15 @@ pub async fn build(settings: Settings, ctx: Context) -> Result<Service, BuildErr
             record.reader().clone(),
             record.watch_head(),
             settings.publish_interval,
+            ctx.calls_ended.clone(),
+        ),
+    );
+    ctx.spawn(
+        "turner",
+        turner::run(
+            record.clone(),
+            logs.publication.clone(),
+            turner::LOOK_EVERY,
             ctx.calls_ended.clone(),
         ),
     );
@@ -104,7 +113,7 @@ struct Recovered {
 fn recover(
     settings: &Settings,
     signer: Signer,
-    own: (Arc<str>, u64),
+    host: Host,
     runtime: Handle,
 ) -> Result<Recovered, BuildError> {
     let store = TileStore::open(&settings.tiles_dir)?;
@@ -118,7 +127,7 @@ fn recover(
     let opened = record::open(
         &settings.dir.join("log"),
         settings.segment_octets,
-        own,
+        host,
         |index, bytes| publisher.replay(index, bytes).map_err(|error| error.to_string()),
     )?;
     publisher.replayed()?;

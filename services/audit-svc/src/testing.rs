@@ -1,6 +1,6 @@
 //! A record with its index, for tests.
 
-use std::{path::Path, sync::Arc};
+use std::path::Path;
 
 use hongyan_identity::Peer;
 use hongyan_proto::audit::v1::AuditEvent;
@@ -13,8 +13,9 @@ use tokio::runtime::Handle;
 use crate::{
     index::Index,
     publish::{Publication, PublishError, Publisher, TileStore, serve::Served},
-    record::{self, Record},
+    record::{self, Clock, Host, Record},
     rpc::AuditRpc,
+    turner,
 };
 
 /// Whom the records of tests belong to.
@@ -28,14 +29,14 @@ pub(crate) fn signer() -> Signer {
 /// Opens record and logs in a directory.
 pub(crate) fn open_record(
     dir: &Path,
-    own: (Arc<str>, u64),
+    host: Host,
     runtime: Handle,
 ) -> Result<(record::Opened, Publisher, Publication, TileStore), PublishError> {
     let store = TileStore::open(&dir.join("tiles"))?;
     let (mut publisher, publication) =
         Publisher::open(ORGANISATION, signer(), store.clone(), &dir.join("locks"), runtime)?;
     let mut wrong = None;
-    let opened = record::open(&dir.join("log"), 1 << 20, own, |index, bytes| {
+    let opened = record::open(&dir.join("log"), 1 << 20, host, |index, bytes| {
         publisher.replay(index, bytes).map_err(|error| {
             let said = error.to_string();
             wrong = Some(error);
@@ -58,14 +59,25 @@ pub(crate) struct Kept {
     follower: tokio::task::JoinHandle<()>,
     logs: Served,
     publisher: tokio::task::JoinHandle<()>,
+    turner: tokio::task::JoinHandle<()>,
     stop: tokio_util::sync::CancellationToken,
 }
 
 impl Kept {
     pub(crate) async fn open(dir: &Path) -> Self {
-        let own = (Arc::from("audit-svc-test"), Uuid::now_v7().as_u64_pair().0);
+        let host = Host::of_test("audit-svc-test", Uuid::now_v7().as_u64_pair().0);
+        Self::open_for(dir, host).await
+    }
+
+    /// One that goes by this clock.
+    pub(crate) async fn open_at(dir: &Path, clock: Clock) -> Self {
+        let host = Host::of_test("audit-svc-test", Uuid::now_v7().as_u64_pair().0);
+        Self::open_for(dir, Host { clock, ..host }).await
+    }
+
+    async fn open_for(dir: &Path, host: Host) -> Self {
         let (runtime, place) = (Handle::current(), dir.to_owned());
-        let opened = tokio::task::spawn_blocking(move || open_record(&place, own, runtime));
+        let opened = tokio::task::spawn_blocking(move || open_record(&place, host, runtime));
         let (opened, publisher, publication, store) = opened.await.unwrap().unwrap();
         let record = opened.record;
         let (index, follower) = Index::open(&dir.join("index"), &record).unwrap();
@@ -77,6 +89,12 @@ impl Kept {
             let interval = std::time::Duration::from_millis(20);
             publisher.run(reader, head, interval, end).await.unwrap();
         });
+        let turns = turner::run(
+            record.clone(),
+            publication.clone(),
+            std::time::Duration::from_millis(10),
+            stop.clone(),
+        );
         Self {
             record,
             index,
@@ -84,6 +102,7 @@ impl Kept {
             follower,
             logs: Served { publication, store },
             publisher,
+            turner: tokio::spawn(turns),
             stop,
         }
     }
@@ -107,11 +126,13 @@ impl Kept {
             follower,
             logs,
             publisher,
+            turner,
             stop,
         } = self;
         stop.cancel();
         follower.await.unwrap();
         publisher.await.unwrap();
+        turner.await.unwrap();
         drop((record, index, logs));
         ended.await.unwrap().unwrap();
     }

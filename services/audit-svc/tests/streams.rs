@@ -8,7 +8,7 @@ use std::{collections::BTreeMap, ops::ControlFlow, path::Path, sync::Arc, time::
 
 use hongyan_audit_svc::{
     index::Index,
-    record::{self, Record},
+    record::{self, Host, Record},
     stream::{self, StreamSink},
 };
 use hongyan_proto::audit::v1::{AuditEvent, Leaf};
@@ -33,7 +33,11 @@ impl Running {
         let opened = record::open(
             &dir.join("log"),
             1 << 20,
-            (Arc::from("audit-svc-test"), epoch),
+            Host::new(
+                Arc::from("audit-svc-test"),
+                epoch,
+                "spiffe://hongyan.test/svc/audit",
+            ),
             |_, _| Ok(()),
         )
         .unwrap();

@@ -24,6 +24,8 @@ pub mod serve;
 mod store;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod turn_tests;
 
 pub use error::PublishError;
 pub(crate) use proofs::{ProofError, Subtrees};

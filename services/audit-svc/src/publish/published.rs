@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use hongyan_tlog::{Hash, key::Verifier};
 use tokio::sync::{Notify, watch};
 
-use crate::record::LogId;
+use crate::record::{FinalCheckpoint, LogId};
 
 /// One log's newest checkpoint.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,6 +27,8 @@ pub struct State {
     pub through: u64,
     /// The newest checkpoint of each log that has one.
     pub logs: Arc<BTreeMap<LogId, Published>>,
+    /// The last checkpoint of each log that is closed, as soon as it is signed, which is before it is published.
+    pub finals: Arc<BTreeMap<LogId, FinalCheckpoint>>,
 }
 
 /// A handle for readers; cheap to clone.
@@ -61,6 +63,16 @@ impl Publication {
     /// One log's newest checkpoint.
     pub fn of(&self, log: LogId) -> Option<Published> {
         self.state.borrow().logs.get(&log).cloned()
+    }
+
+    /// Tells of every change.
+    pub(crate) fn watch(&self) -> watch::Receiver<State> {
+        self.state.clone()
+    }
+
+    /// Asks for a round to be soon.
+    pub(crate) fn hurry(&self) {
+        self.hurry.notify_one();
     }
 
     /// Waits until `through` leaves of the record are under a checkpoint, and asks for it to be soon.

@@ -36,7 +36,7 @@ use super::{
 };
 use crate::{
     log::LogReader,
-    record::{Head, LogId, leaf},
+    record::{FinalCheckpoint, Head, LogId, leaf, leaf::Standing, turn::Opening},
 };
 
 /// Leaves taken into their logs between two checkpoints, at most: they stand in memory until they are written.
@@ -51,6 +51,14 @@ struct Signed {
     checkpoint: Checkpoint,
 }
 
+/// Whether a round took in all that was on record when it began.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Round {
+    Whole,
+    /// It was long enough, and the next one follows at once.
+    Cut,
+}
+
 #[derive(Debug)]
 struct Log {
     growing: Growing,
@@ -61,6 +69,8 @@ struct Log {
     stored: u64,
     /// Leaves that the record has.
     recorded: u64,
+    /// Its last leaf is one that closes it.
+    is_closed: bool,
 }
 
 /// Publishes the logs of a record.
@@ -142,6 +152,7 @@ impl Publisher {
             }
         }
         Ok(Log {
+            is_closed: self.is_closed(id, size)?,
             growing,
             signer,
             signed: Some(lock),
@@ -193,11 +204,33 @@ impl Publisher {
         Ok(Growing::new(edge, bundle))
     }
 
+    /// Whether the last leaf of a log of this size closed it.
+    fn is_closed(&self, id: LogId, size: u64) -> Result<bool, PublishError> {
+        let Some(last) = size.checked_sub(1) else {
+            return Ok(false);
+        };
+        let entry = self.runtime.block_on(self.store.entry(id, last, size))?;
+        Ok(leaf::closes(&entry))
+    }
+
     /// Takes in a leaf of the record, in its order. What its log has already is passed over.
     pub(crate) fn replay(&mut self, index: u64, bytes: &[u8]) -> Result<(), PublishError> {
         let wrong = |reason| PublishError::Leaf { index, reason };
-        let (id, log_index) = leaf::place_of(index, bytes).map_err(wrong)?;
+        let Standing {
+            log: id,
+            log_index,
+            closes,
+            opens,
+        } = leaf::standing(index, bytes).map_err(wrong)?;
         self.through = index.saturating_add(1);
+        if opens
+            && self
+                .logs
+                .get(&id)
+                .is_none_or(|log| log.growing.size() <= log_index)
+        {
+            self.opens(id, index, bytes)?;
+        }
         let log = match self.logs.entry(id) {
             std::collections::btree_map::Entry::Occupied(log) => log.into_mut(),
             std::collections::btree_map::Entry::Vacant(none) => none.insert(Log {
@@ -206,6 +239,7 @@ impl Publisher {
                 signed: None,
                 stored: 0,
                 recorded: 0,
+                is_closed: false,
             }),
         };
         log.recorded = log_index.saturating_add(1);
@@ -218,9 +252,13 @@ impl Publisher {
                 "{id} has {size} leaves, and the next one says that it is number {log_index}"
             )));
         }
+        if log.is_closed {
+            return Err(wrong(format!("stands behind the leaf that closed {id}")));
+        }
         log.growing
             .push(bytes)
             .map_err(|error| wrong(error.to_string()))?;
+        log.is_closed = closes;
         // A checkpoint that was signed before its files were all written: now they can be.
         let size = log.growing.size();
         let due = log
@@ -235,6 +273,26 @@ impl Publisher {
             self.runtime.block_on(write(&self.store, id, log, &signed))?;
         }
         Ok(())
+    }
+
+    /// A leaf begins the log behind another one: what it says of the end of that one must be so.
+    fn opens(&self, id: LogId, index: u64, bytes: &[u8]) -> Result<(), PublishError> {
+        let wrong = |reason| PublishError::Leaf { index, reason };
+        let (_, event) = leaf::decode(index, bytes).map_err(wrong)?;
+        let said = Opening::parse(&event).map_err(wrong)?;
+        let before = self.logs.range(..id).next_back();
+        let is_so = before.is_some_and(|(before, log)| {
+            said.is_behind(*before)
+                && said.size == log.growing.size()
+                && said.root == log.growing.root().to_string()
+        });
+        if is_so {
+            return Ok(());
+        }
+        let origin = said.previous_origin;
+        Err(wrong(format!(
+            "{id} begins behind an end that {origin} does not have"
+        )))
     }
 
     /// All leaves of the record are in: nothing that was signed may be missing.
@@ -285,8 +343,7 @@ impl Publisher {
                     return Ok(());
                 };
                 self = returned;
-                result?;
-                if self.through < head.borrow().size {
+                if result? == Round::Cut {
                     due = Instant::now();
                 }
                 continue;
@@ -305,9 +362,9 @@ impl Publisher {
     }
 
     /// One checkpoint of every log that has new leaves.
-    fn round(&mut self, reader: &LogReader) -> Result<(), PublishError> {
+    fn round(&mut self, reader: &LogReader) -> Result<Round, PublishError> {
         let started = Instant::now();
-        self.take_in(reader)?;
+        let round = self.take_in(reader)?;
         let ids: Vec<_> = self
             .logs
             .iter()
@@ -320,10 +377,10 @@ impl Publisher {
         self.tell();
         metrics::histogram!("hongyan_audit_publish_seconds").record(started.elapsed());
         metrics::gauge!("hongyan_audit_published").set(self.through as f64);
-        Ok(())
+        Ok(round)
     }
 
-    fn take_in(&mut self, reader: &LogReader) -> Result<(), PublishError> {
+    fn take_in(&mut self, reader: &LogReader) -> Result<Round, PublishError> {
         let from = self.through;
         let mut octets = 0;
         let mut result = Ok(());
@@ -336,7 +393,9 @@ impl Publisher {
                 ControlFlow::Break(())
             }
         })?;
-        result
+        result?;
+        let is_cut = octets >= ROUND_OCTETS || self.through - from >= ROUND_LEAVES;
+        Ok(if is_cut { Round::Cut } else { Round::Whole })
     }
 
     /// Signs, swaps the lock, writes the files, and then the checkpoint beside them.
@@ -390,9 +449,11 @@ impl Publisher {
         let logs: BTreeMap<_, _> = logs.collect();
         // Between a start and the first round, leaves on record may still wait for their checkpoint.
         let through = if self.has_unsigned() { 0 } else { self.through };
+        let finals = self.logs.iter().filter_map(|(id, log)| log.end(*id));
         self.state.send_replace(State {
             through,
             logs: Arc::new(logs),
+            finals: Arc::new(finals.map(|end| (end.log, end)).collect()),
         });
     }
 }
@@ -401,6 +462,21 @@ impl Log {
     fn has_unsigned(&self) -> bool {
         let signed = self.signed.as_ref().map_or(0, |signed| signed.checkpoint.size());
         self.growing.size() > signed
+    }
+
+    /// The last checkpoint of a log that is closed and signed to its end.
+    fn end(&self, id: LogId) -> Option<FinalCheckpoint> {
+        let signed = self
+            .signed
+            .as_ref()
+            .filter(|_| self.is_closed && !self.has_unsigned())?;
+        Some(FinalCheckpoint {
+            log: id,
+            origin: signed.checkpoint.origin().to_owned(),
+            size: signed.checkpoint.size(),
+            root: *signed.checkpoint.root(),
+            note: Arc::clone(&signed.note),
+        })
     }
 }
 

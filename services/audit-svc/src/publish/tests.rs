@@ -3,7 +3,6 @@
 use std::{
     fs,
     path::{Path, PathBuf},
-    sync::Arc,
 };
 
 use hongyan_proto::audit::v1::{
@@ -19,14 +18,14 @@ use tonic::Request;
 
 use super::PublishError;
 use crate::{
-    record::LogId,
+    record::{Host, LogId},
     testing::{Kept, event, of_peer, open_record, signer},
 };
 
 const LOG: &str = "sms-event";
 
 /// Puts so many events on record, one after the other as far as numbers go, and waits for their checkpoint.
-async fn append(kept: &Kept, first_seq: u64, count: usize) -> u64 {
+pub(super) async fn append(kept: &Kept, first_seq: u64, count: usize) -> u64 {
     let mut last = 0;
     let events: Vec<_> = (0..count).map(|_| event("MESSAGE_ACCEPTED")).collect();
     for (nth, events) in events.chunks(1_000).enumerate() {
@@ -48,7 +47,7 @@ async fn log_of(kept: &Kept) -> LogId {
     *logs.keys().find(|log| log.to_string().starts_with(LOG)).unwrap()
 }
 
-fn checkpoint(dir: &Path, log: LogId) -> (Checkpoint, Verifier) {
+pub(super) fn checkpoint(dir: &Path, log: LogId) -> (Checkpoint, Verifier) {
     let verifier = signer()
         .verifier()
         .named(&log.origin(crate::testing::ORGANISATION))
@@ -64,7 +63,7 @@ fn checkpoint(dir: &Path, log: LogId) -> (Checkpoint, Verifier) {
 
 /// Checks a log's directory as an outsider would: every entry against its tile, every tile against the root. Says where
 /// it is wrong.
-fn check(dir: &Path, log: LogId) -> Result<u64, String> {
+pub(super) fn check(dir: &Path, log: LogId) -> Result<u64, String> {
     let (checkpoint, _) = checkpoint(dir, log);
     let root = dir.join("tiles").join(log.to_string());
     let read = |tile: Tile| fs::read(root.join(tile.to_string())).map_err(|error| format!("{tile}: {error}"));
@@ -90,7 +89,7 @@ fn check(dir: &Path, log: LogId) -> Result<u64, String> {
     }
 }
 
-fn copy(from: &Path, to: &Path) {
+pub(super) fn copy(from: &Path, to: &Path) {
     fs::create_dir_all(to).unwrap();
     for entry in fs::read_dir(from).unwrap() {
         let entry = entry.unwrap();
@@ -156,9 +155,9 @@ impl Moments {
 
 async fn start(dir: &Path) -> Result<(), PublishError> {
     let (dir, runtime) = (dir.to_owned(), Handle::current());
-    let own = (Arc::from("audit-svc-test"), 1);
+    let host = Host::of_test("audit-svc-test", 1);
     let opened = tokio::task::spawn_blocking(move || {
-        let (opened, ..) = open_record(&dir, own, runtime)?;
+        let (opened, ..) = open_record(&dir, host, runtime)?;
         // The thread that writes holds the directory's lock until it has ended.
         drop(opened.record);
         opened.ended.blocking_recv().unwrap().unwrap();

@@ -6,7 +6,7 @@
 use hongyan_proto::audit::v1::{AuditEvent, Leaf};
 use prost::Message as _;
 
-use super::log_id::LogId;
+use super::{log_id::LogId, turn};
 use crate::log::MAX_LEAF_OCTETS;
 
 /// The version that new leaves have.
@@ -88,18 +88,55 @@ struct PlaceOnly {
     version: u32,
     #[prost(uint64, tag = "2")]
     index: u64,
+    #[prost(message, optional, tag = "7")]
+    event: Option<ActionOnly>,
     #[prost(string, tag = "8")]
     log: String,
     #[prost(uint64, tag = "9")]
     log_index: u64,
 }
 
-/// Where the encoded leaf at `index` stands, without decoding its event; says what is wrong with it.
-pub(crate) fn place_of(index: u64, bytes: &[u8]) -> Result<(LogId, u64), String> {
-    let place = PlaceOnly::decode(bytes).map_err(|error| format!("is no leaf: {error}"))?;
+/// The field of `AuditEvent` that says what it is.
+#[derive(Clone, PartialEq, prost::Message)]
+struct ActionOnly {
+    #[prost(string, tag = "3")]
+    action: String,
+}
+
+/// Where a leaf stands, and whether its log turns with it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Standing {
+    pub(crate) log: LogId,
+    pub(crate) log_index: u64,
+    /// It is the log's last one.
+    pub(crate) closes: bool,
+    /// It says how the log before ended.
+    pub(crate) opens: bool,
+}
+
+/// Where the encoded leaf at `index` stands, without decoding all of its event; says what is wrong with it.
+pub(crate) fn standing(index: u64, bytes: &[u8]) -> Result<Standing, String> {
+    let (place, standing) = standing_anywhere(bytes)?;
     is_at(index, place.version, place.index)?;
+    Ok(standing)
+}
+
+/// Whether an encoded leaf is the last one of its log; false for octets that are none.
+pub(crate) fn closes(bytes: &[u8]) -> bool {
+    standing_anywhere(bytes).is_ok_and(|(_, standing)| standing.closes)
+}
+
+fn standing_anywhere(bytes: &[u8]) -> Result<(PlaceOnly, Standing), String> {
+    let place = PlaceOnly::decode(bytes).map_err(|error| format!("is no leaf: {error}"))?;
     let log = place.log.parse().map_err(|error| format!("{error}"))?;
-    Ok((log, place.log_index))
+    let action = place.event.as_ref().map_or("", |event| &event.action);
+    let standing = Standing {
+        log,
+        log_index: place.log_index,
+        closes: action == turn::CLOSED,
+        opens: action == turn::OPENED,
+    };
+    Ok((place, standing))
 }
 
 /// Decodes the leaf that stands at `index`; says what is wrong with it.
@@ -117,7 +154,7 @@ mod tests {
     use hongyan_proto::audit::v1::{AuditEvent, Leaf};
     use prost::Message as _;
 
-    use super::{VERSION, decode, encode, fits_anywhere, log_of, octets, place_of};
+    use super::{Standing, VERSION, closes, decode, encode, fits_anywhere, log_of, octets, standing};
     use crate::{log::MAX_LEAF_OCTETS, record::LogId};
 
     fn log() -> LogId {
@@ -143,8 +180,25 @@ mod tests {
         let (leaf, found) = decode(9, &bytes).unwrap();
         assert_eq!(found, event());
         assert_eq!((log_of(&leaf), leaf.log_index), (Ok(log()), 5));
-        assert_eq!(place_of(9, &bytes), Ok((log(), 5)));
-        assert!(place_of(8, &bytes).unwrap_err().contains('9'));
+        let expected = Standing {
+            log: log(),
+            log_index: 5,
+            closes: false,
+            opens: false,
+        };
+        assert_eq!(standing(9, &bytes), Ok(expected));
+        assert!(standing(8, &bytes).unwrap_err().contains('9'));
+        assert!(!closes(&bytes) && !closes(b"\xff"));
+        for (action, closing) in [("RECORD_LOG_CLOSED", true), ("RECORD_LOG_OPENED", false)] {
+            let event = AuditEvent {
+                action: action.to_owned(),
+                ..event()
+            };
+            let bytes = encode(9, (log(), 5), ("p", 2, 3), 4, event);
+            let found = standing(9, &bytes).unwrap();
+            assert_eq!((found.closes, found.opens), (closing, !closing));
+            assert_eq!(closes(&bytes), closing);
+        }
         let again = Leaf {
             event: Some(found),
             ..leaf

@@ -6,36 +6,88 @@
 
 pub(crate) mod leaf;
 mod log_id;
+mod period;
 mod sequence;
 mod sequencer;
 #[cfg(test)]
 mod tests;
+pub(crate) mod turn;
 mod writer;
 
 use std::{collections::BTreeMap, path::Path, sync::Arc, thread};
 
 use hongyan_proto::audit::v1::AuditEvent;
 use prost::Message as _;
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{Semaphore, mpsc, oneshot, watch};
 
-pub use log_id::{Class, LogId, NoLogId, Period};
+pub use log_id::{Class, LogId, NoLogId};
+pub use period::Period;
 pub use sequence::{Gap, Refusal};
 pub use sequencer::{Numbered, Place, Placed, Rejected, Submission};
+pub use turn::{ClosedLog, FinalCheckpoint};
 pub use writer::Head;
 pub(crate) use writer::now_unix_ms;
 
 use crate::log::{self, Cut, LogError, LogReader};
 use sequencer::Sequencer;
-use writer::Command;
+use writer::{Append, Asker, Command};
 
-/// Appends that may wait for the disk; more wait with their callers.
+/// Appends that may wait for the disk, or for the turn of a period; more wait with their callers.
 const WAITING_APPENDS: usize = 1_024;
+/// Other questions and orders to the writing thread that may wait.
+const WAITING_OTHERS: usize = 64;
+
+/// Tells the time: milliseconds since 1970.
+pub type Clock = Arc<dyn Fn() -> i64 + Send + Sync>;
+
+/// What the record must know of the process that keeps it.
+#[derive(Clone)]
+pub struct Host {
+    /// Under which events of the process itself are numbered,
+    pub producer: Arc<str>,
+    /// with an epoch that is larger at every start.
+    pub epoch: u64,
+    /// The SPIFFE id that stands in them.
+    pub actor: Arc<str>,
+    /// What stamps the arrival of events. It may jump: the stamps never go back.
+    pub clock: Clock,
+}
+
+impl std::fmt::Debug for Host {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Host")
+            .field("producer", &self.producer)
+            .field("epoch", &self.epoch)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Host {
+    /// A process that goes by the system's clock.
+    pub fn new(producer: Arc<str>, epoch: u64, actor: &str) -> Self {
+        Self {
+            producer,
+            epoch,
+            actor: Arc::from(actor),
+            clock: Arc::new(now_unix_ms),
+        }
+    }
+
+    #[cfg(test)]
+    pub(crate) fn of_test(producer: &str, epoch: u64) -> Self {
+        Self::new(Arc::from(producer), epoch, "spiffe://hongyan.test/svc/audit")
+    }
+}
 
 /// A handle to the record; cheap to clone. When the last one goes, the writing thread ends.
 #[derive(Debug, Clone)]
 pub struct Record {
     commands: mpsc::Sender<Command>,
+    /// One permit for each append that may be on its way: the thread takes what is sent at any time, and holds what must
+    /// wait for a turn.
+    appends: Arc<Semaphore>,
     head: watch::Receiver<Head>,
+    closed: watch::Receiver<Vec<ClosedLog>>,
     reader: LogReader,
 }
 
@@ -76,38 +128,39 @@ pub struct Opened {
 
 /// Recovers the log in `dir` and starts the writing thread. Blocks for as long as reading the whole log takes.
 ///
-/// Events of the service itself are numbered under `own`: its producer name and its epoch. Every leaf that is found goes to
-/// `visit` as well, with its index and its octets; what that finds wrong with one is reported as damage.
+/// Every leaf that is found goes to `visit` as well, with its index and its octets; what that finds wrong with one is
+/// reported as damage.
 pub fn open(
     dir: &Path,
     segment_octets: u64,
-    own: (Arc<str>, u64),
+    host: Host,
     mut visit: impl FnMut(u64, &[u8]) -> Result<(), String>,
 ) -> Result<Opened, LogError> {
-    let mut sequencer = Sequencer::new(own);
+    let clock = Arc::clone(&host.clock);
+    let mut sequencer = Sequencer::new(host);
     let log = log::recover(dir, |index, bytes| {
-        let (leaf, _) = leaf::decode(index, bytes)?;
-        sequencer.replay(index, &leaf)?;
+        let (leaf, event) = leaf::decode(index, bytes)?;
+        sequencer.replay(index, &leaf, &event)?;
         visit(index, bytes)
     })?;
     let log = log.begin(segment_octets)?;
-    let (head_sender, head) = watch::channel(Head {
-        size: sequencer.size(),
-    });
-    let (commands, queue) = mpsc::channel(WAITING_APPENDS);
+    let (told, head, closed) = writer::Told::new(&sequencer);
+    let (commands, queue) = mpsc::channel(WAITING_APPENDS + WAITING_OTHERS);
     let (end, ended) = oneshot::channel();
     let writer = log.writer;
     thread::Builder::new()
         .name("record".to_owned())
         .spawn(move || {
             // Nobody listens any more only when the process is ending anyway.
-            let _ = end.send(writer::run(sequencer, writer, queue, &head_sender));
+            let _ = end.send(writer::run(sequencer, writer, queue, &told, &clock));
         })
         .map_err(LogError::io("starting the writing thread for", dir))?;
     Ok(Opened {
         record: Record {
             commands,
+            appends: Arc::new(Semaphore::new(WAITING_APPENDS)),
             head,
+            closed,
             reader: log.reader,
         },
         cut: log.cut,
@@ -117,17 +170,12 @@ pub fn open(
 
 impl Record {
     /// Puts the events of one producer on record, whose numbers follow each other: in their order and without others
-    /// between them as far as they are new, and either all of them or none. Answers when they are on disk. A caller who
-    /// gives up waiting does not take them back.
+    /// between them as far as they are new, and either all of them or none. Answers when they are on disk, which at the
+    /// turn of a period is when the new log of their class has been opened. A caller who gives up waiting does not take
+    /// them back.
     pub async fn append_request(&self, submissions: Vec<Submission>) -> Result<Vec<Placed>, NotTaken> {
-        let octets = submissions.iter().map(octets_of).sum();
         let (answer, answered) = oneshot::channel();
-        let command = Command::Request {
-            submissions,
-            octets,
-            answer,
-        };
-        self.commands.send(command).await.map_err(|_| Stopped)?;
+        self.submit(submissions, Asker::Request(answer)).await?;
         let placed = answered.await.map_err(|_| Stopped)?;
         placed.map_err(|rejected| match rejected {
             Rejected::Refused(refusal) => NotTaken::Refused(refusal),
@@ -136,20 +184,23 @@ impl Record {
     }
 
     /// Puts events on record, each for itself: those that cannot go there are told, the others stand in their order and
-    /// without others between them as far as they are new. Answers when they are on disk. A caller who gives up waiting
-    /// does not take them back.
+    /// without others between them as far as they are new. Answers as [`Record::append_request`] does.
     pub async fn append(&self, submissions: Vec<Submission>) -> Result<Vec<Placed>, Stopped> {
-        let octets = submissions.iter().map(octets_of).sum();
         let (answer, answered) = oneshot::channel();
-        self.commands
-            .send(Command::Append {
-                submissions,
-                octets,
-                answer,
-            })
-            .await
-            .map_err(|_| Stopped)?;
+        self.submit(submissions, Asker::Each(answer)).await?;
         answered.await.map_err(|_| Stopped)
+    }
+
+    async fn submit(&self, submissions: Vec<Submission>, asker: Asker) -> Result<(), Stopped> {
+        let permit = Arc::clone(&self.appends).acquire_owned().await;
+        let append = Append {
+            octets: submissions.iter().map(octets_of).sum(),
+            submissions,
+            asker,
+            permit: permit.map_err(|_| Stopped)?,
+        };
+        let sent = self.commands.send(Command::Append(append)).await;
+        sent.map_err(|_| Stopped)
     }
 
     /// Puts an event of this service on record.
@@ -180,6 +231,24 @@ impl Record {
             .await
             .map_err(|_| Stopped)?;
         answered.await.map_err(|_| Stopped)
+    }
+
+    /// Closes the logs whose period is over; answers nothing, [`Record::watch_closed`] tells.
+    pub async fn close_due(&self) -> Result<(), Stopped> {
+        self.commands.send(Command::CloseDue).await.map_err(|_| Stopped)
+    }
+
+    /// Opens the log behind one that is closed. What waited for it goes on then.
+    pub async fn open_next(&self, end: FinalCheckpoint) -> Result<(), Stopped> {
+        self.commands
+            .send(Command::OpenNext { end: Box::new(end) })
+            .await
+            .map_err(|_| Stopped)
+    }
+
+    /// Tells of logs that are closed, on disk, and have no successor.
+    pub fn watch_closed(&self) -> watch::Receiver<Vec<ClosedLog>> {
+        self.closed.clone()
     }
 
     /// What is on disk now.

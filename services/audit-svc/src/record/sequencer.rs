@@ -6,11 +6,12 @@ use hongyan_proto::audit::v1::{AuditEvent, Leaf};
 use hongyan_tlog::{Hash, leaf_hash};
 
 use super::{
-    leaf,
-    log_id::LogId,
+    Host, leaf,
+    log_id::{Class, LogId},
     sequence::{Refusal, Sequences, Sighting},
+    turn::{self, ClosedLog, FinalCheckpoint, Periods, Way},
 };
-use crate::log::MAX_LEAF_OCTETS;
+use crate::{log::MAX_LEAF_OCTETS, own};
 
 /// An event with the number that its producer gave it.
 #[derive(Debug, Clone, PartialEq)]
@@ -32,6 +33,29 @@ pub enum Submission {
     Numbered(Numbered),
     /// An event of this service, numbered here.
     Own(AuditEvent),
+}
+
+impl Submission {
+    fn event(&self) -> &AuditEvent {
+        match self {
+            Self::Numbered(numbered) => &numbered.event,
+            Self::Own(event) => event,
+        }
+    }
+}
+
+/// Events with the log that each goes to: none of these is at its turn.
+#[derive(Debug)]
+pub(crate) struct Admitted {
+    submissions: Vec<(Submission, LogId)>,
+    received_unix_ms: i64,
+}
+
+impl Admitted {
+    /// How many.
+    pub(crate) fn len(&self) -> usize {
+        self.submissions.len()
+    }
 }
 
 /// Where an event stands.
@@ -82,35 +106,41 @@ pub(crate) struct Sequencer {
     size: u64,
     /// How many leaves each log has.
     logs: BTreeMap<LogId, u64>,
+    /// Which of them is the newest of its class.
+    periods: Periods,
     last_received_unix_ms: i64,
-    own: (Arc<str>, u64),
+    host: Host,
     own_seq: u64,
     /// Leaves placed and not yet taken to the disk.
     group: Vec<Vec<u8>>,
 }
 
 impl Sequencer {
-    /// Before the first leaf. Events of the service itself are numbered under `own`: its producer name and its epoch.
-    pub(crate) fn new(own: (Arc<str>, u64)) -> Self {
+    /// Before the first leaf.
+    pub(crate) fn new(host: Host) -> Self {
         Self {
             sequences: Sequences::default(),
             size: 0,
             logs: BTreeMap::new(),
+            periods: Periods::default(),
             last_received_unix_ms: 0,
-            own,
+            host,
             own_seq: 0,
             group: Vec::new(),
         }
     }
 
     /// Takes in a leaf that is on disk, in the order of the log. `Err` says what is wrong with it.
-    pub(crate) fn replay(&mut self, index: u64, leaf: &Leaf) -> Result<(), String> {
+    pub(crate) fn replay(&mut self, index: u64, leaf: &Leaf, event: &AuditEvent) -> Result<(), String> {
         let log = leaf::log_of(leaf)?;
-        let size = self.logs.entry(log).or_default();
-        if leaf.log_index != *size {
+        let size = self.size_of(log);
+        if leaf.log_index != size {
             return Err(format!("leaf {index} should be number {size} of {log}"));
         }
-        *size += 1;
+        let logs = &self.logs;
+        let size_of = |log| logs.get(&log).copied().unwrap_or_default();
+        self.periods.replay(log, size, event, size_of)?;
+        self.logs.insert(log, size + 1);
         let Leaf {
             epoch,
             seq,
@@ -132,16 +162,41 @@ impl Sequencer {
         Ok(())
     }
 
-    /// Places the events of one request of one producer, whose numbers follow each other: all that are new, or none.
-    pub(crate) fn place_request(
+    /// Takes in events to be placed, or gives them back where the log of one is at its turn: they wait together then, until
+    /// no log is. A log whose period is over is closed by this.
+    pub(crate) fn admit(
         &mut self,
         submissions: Vec<Submission>,
         now_unix_ms: i64,
-    ) -> Result<Vec<Placed>, Rejected> {
-        self.check_octets(&submissions, now_unix_ms)?;
-        let mut placed = Vec::with_capacity(submissions.len());
-        for (nth, submission) in submissions.into_iter().enumerate() {
-            match self.place(submission, now_unix_ms) {
+    ) -> Result<Admitted, Vec<Submission>> {
+        let received_unix_ms = self.received(now_unix_ms);
+        let mut logs = Vec::with_capacity(submissions.len());
+        for submission in &submissions {
+            match self.log_now(Class::of_action(&submission.event().action), received_unix_ms) {
+                Some(log) => logs.push(log),
+                None => return Err(submissions),
+            }
+        }
+        Ok(Admitted {
+            submissions: submissions.into_iter().zip(logs).collect(),
+            received_unix_ms,
+        })
+    }
+
+    /// Places events, each for itself, behind everything placed before.
+    pub(crate) fn place_each(&mut self, admitted: Admitted) -> Vec<Placed> {
+        let submissions = admitted.submissions.into_iter();
+        submissions
+            .map(|(submission, log)| self.place(submission, log, admitted.received_unix_ms))
+            .collect()
+    }
+
+    /// Places the events of one request of one producer, whose numbers follow each other: all that are new, or none.
+    pub(crate) fn place_request(&mut self, admitted: Admitted) -> Result<Vec<Placed>, Rejected> {
+        self.check_octets(&admitted)?;
+        let mut placed = Vec::with_capacity(admitted.submissions.len());
+        for (nth, (submission, log)) in admitted.submissions.into_iter().enumerate() {
+            match self.place(submission, log, admitted.received_unix_ms) {
                 // Nothing was placed before: a number that follows one on record makes no new run, so if any is
                 // refused, it is the first that is new.
                 Placed::Refused(refusal) => return Err(Rejected::Refused(refusal)),
@@ -153,35 +208,37 @@ impl Sequencer {
     }
 
     /// Sees that the leaves of all new events of a request can be written.
-    fn check_octets(&self, submissions: &[Submission], now_unix_ms: i64) -> Result<(), Rejected> {
-        let fits_anywhere = |submission: &Submission| match submission {
+    fn check_octets(&self, admitted: &Admitted) -> Result<(), Rejected> {
+        let Admitted {
+            submissions,
+            received_unix_ms,
+        } = admitted;
+        let fits_anywhere = |(submission, _): &(Submission, LogId)| match submission {
             Submission::Numbered(numbered) => leaf::fits_anywhere(&numbered.producer, &numbered.event),
-            Submission::Own(event) => leaf::fits_anywhere(&self.own.0, event),
+            Submission::Own(event) => leaf::fits_anywhere(&self.host.producer, event),
         };
         if submissions.iter().all(fits_anywhere) {
             return Ok(());
         }
-        let received_unix_ms = now_unix_ms.max(self.last_received_unix_ms);
         let mut size = self.size;
         let mut own_seq = self.own_seq;
         let mut logs = self.logs.clone();
-        for (nth, submission) in submissions.iter().enumerate() {
+        for (nth, (submission, log)) in submissions.iter().enumerate() {
             let (producer, epoch, seq, event) = match submission {
                 Submission::Numbered(numbered) => {
                     (&numbered.producer, numbered.epoch, numbered.seq, &numbered.event)
                 }
                 Submission::Own(event) => {
                     own_seq += 1;
-                    (&self.own.0, self.own.1, own_seq, event)
+                    (&self.host.producer, self.host.epoch, own_seq, event)
                 }
             };
             if self.sequences.knows(producer, epoch, seq) {
                 continue;
             }
-            let log = LogId::of(&event.action, received_unix_ms);
-            let log_index = logs.entry(log).or_default();
+            let log_index = logs.entry(*log).or_default();
             let number = (&**producer, epoch, seq);
-            let octets = leaf::octets(size, (log, *log_index), number, received_unix_ms, event);
+            let octets = leaf::octets(size, (*log, *log_index), number, *received_unix_ms, event);
             if octets > MAX_LEAF_OCTETS {
                 return Err(Rejected::TooLarge { nth, octets });
             }
@@ -191,9 +248,80 @@ impl Sequencer {
         Ok(())
     }
 
+    /// Closes the logs whose period is over.
+    pub(crate) fn close_due(&mut self, now_unix_ms: i64) {
+        let received_unix_ms = self.received(now_unix_ms);
+        for log in self.periods.due(received_unix_ms) {
+            self.close(log, received_unix_ms);
+        }
+    }
+
+    /// Opens the log behind one that is closed, and says whether it did: one that has a successor, or another end, is left
+    /// alone.
+    pub(crate) fn open_next(&mut self, end: &FinalCheckpoint, now_unix_ms: i64) -> bool {
+        if !self.closed().contains(&end.closed()) {
+            return false;
+        }
+        let received_unix_ms = self.received(now_unix_ms);
+        let next = LogId::of_class(end.log.class(), received_unix_ms);
+        let event = own::event(
+            turn::OPENED,
+            "OK",
+            &self.host.actor,
+            turn::opening_attributes(end),
+        );
+        self.turn(next, event, received_unix_ms)
+    }
+
+    /// The logs that are closed and have no successor, with everything placed.
+    pub(crate) fn closed(&self) -> Vec<ClosedLog> {
+        let closed = self.periods.closed().map(|log| ClosedLog {
+            log,
+            size: self.size_of(log),
+        });
+        closed.collect()
+    }
+
+    /// The log that events of a class go to at this time; `None` while it is at its turn.
+    fn log_now(&mut self, class: Class, received_unix_ms: i64) -> Option<LogId> {
+        match self.periods.way(class, received_unix_ms) {
+            Way::Into(log) => Some(log),
+            Way::Close(log) => {
+                self.close(log, received_unix_ms);
+                None
+            }
+            Way::Wait(_) => None,
+        }
+    }
+
+    fn close(&mut self, log: LogId, received_unix_ms: i64) {
+        let attributes = turn::closing_attributes(log, self.size_of(log) + 1);
+        let event = own::event(turn::CLOSED, "OK", &self.host.actor, attributes);
+        self.turn(log, event, received_unix_ms);
+    }
+
+    /// Places a leaf that closes or opens a log. It cannot be refused but where this process is forgotten among too many
+    /// others; then the turn waits with everybody else.
+    fn turn(&mut self, log: LogId, event: AuditEvent, received_unix_ms: i64) -> bool {
+        match self.place(Submission::Own(event), log, received_unix_ms) {
+            Placed::Recorded(_) => true,
+            other => {
+                tracing::error!(%log, ?other, "a log cannot turn; it is tried again");
+                false
+            }
+        }
+    }
+
+    fn received(&self, now_unix_ms: i64) -> i64 {
+        now_unix_ms.max(self.last_received_unix_ms)
+    }
+
+    fn size_of(&self, log: LogId) -> u64 {
+        self.logs.get(&log).copied().unwrap_or_default()
+    }
+
     /// Places one event behind everything placed before.
-    pub(crate) fn place(&mut self, submission: Submission, now_unix_ms: i64) -> Placed {
-        let received_unix_ms = now_unix_ms.max(self.last_received_unix_ms);
+    fn place(&mut self, submission: Submission, log: LogId, received_unix_ms: i64) -> Placed {
         let (producer, epoch, seq, event) = match submission {
             Submission::Numbered(Numbered {
                 producer,
@@ -201,10 +329,15 @@ impl Sequencer {
                 seq,
                 event,
             }) => (producer, epoch, seq, event),
-            Submission::Own(event) => (Arc::clone(&self.own.0), self.own.1, self.own_seq + 1, event),
+            Submission::Own(event) => (
+                Arc::clone(&self.host.producer),
+                self.host.epoch,
+                self.own_seq + 1,
+                event,
+            ),
         };
-        let log = LogId::of(&event.action, received_unix_ms);
-        let log_index = self.logs.get(&log).copied().unwrap_or_default();
+        let is_closing = event.action == turn::CLOSED;
+        let log_index = self.size_of(log);
         let bytes = leaf::encode(
             self.size,
             (log, log_index),
@@ -225,7 +358,7 @@ impl Sequencer {
             Ok(Sighting::Seen) => return Placed::Duplicate,
             Err(refusal) => return Placed::Refused(refusal),
         }
-        if producer == self.own.0 && epoch == self.own.1 {
+        if producer == self.host.producer && epoch == self.host.epoch {
             self.own_seq = self.own_seq.max(seq);
         }
         self.last_received_unix_ms = received_unix_ms;
@@ -237,6 +370,7 @@ impl Sequencer {
         };
         self.size += 1;
         self.logs.insert(log, log_index + 1);
+        self.periods.placed(log, is_closing);
         self.group.push(bytes);
         Placed::Recorded(place)
     }
@@ -262,220 +396,4 @@ impl Sequencer {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::sync::Arc;
-
-    use hongyan_proto::audit::v1::AuditEvent;
-
-    use super::{Numbered, Place, Placed, Rejected, Sequencer, Submission};
-    use crate::{
-        log::MAX_LEAF_OCTETS,
-        record::{LogId, leaf},
-    };
-
-    fn sequencer() -> Sequencer {
-        Sequencer::new((Arc::from("audit"), 5))
-    }
-
-    fn numbered(seq: u64) -> Submission {
-        let event = AuditEvent {
-            action: "X".into(),
-            ..AuditEvent::default()
-        };
-        Submission::Numbered(Numbered {
-            producer: Arc::from("p"),
-            epoch: 1,
-            seq,
-            event,
-        })
-    }
-
-    fn index(placed: Placed) -> u64 {
-        match placed {
-            Placed::Recorded(Place { index, .. }) => index,
-            other => panic!("{other:?}"),
-        }
-    }
-
-    #[test]
-    fn new_events_get_the_next_index_and_known_ones_none() {
-        let mut sequencer = sequencer();
-        assert_eq!(sequencer.size(), 0);
-        assert_eq!(index(sequencer.place(numbered(1), 10)), 0);
-        assert_eq!(sequencer.place(numbered(1), 11), Placed::Duplicate);
-        assert_eq!(index(sequencer.place(numbered(2), 12)), 1);
-        assert_eq!((sequencer.take_group().len(), sequencer.size()), (2, 2));
-        assert!(sequencer.take_group().is_empty());
-    }
-
-    #[test]
-    fn the_time_of_arrival_never_goes_back_and_survives_a_replay() {
-        let mut first = sequencer();
-        for (seq, now) in [(1, 100), (2, 50), (3, 120)] {
-            first.place(numbered(seq), now);
-        }
-        let group = first.take_group();
-        let times: Vec<_> = group
-            .iter()
-            .zip(0..)
-            .map(|(bytes, index)| leaf::decode(index, bytes).unwrap().0.received_at_unix_ms)
-            .collect();
-        assert_eq!(times, [100, 100, 120]);
-        let mut second = sequencer();
-        for (index, bytes) in (0..).zip(&group) {
-            let (leaf, _) = leaf::decode(index, bytes).unwrap();
-            second.replay(index, &leaf).unwrap();
-        }
-        assert_eq!(second.size(), first.size());
-        assert_eq!(second.place(numbered(3), 1), Placed::Duplicate);
-        second.place(numbered(4), 1);
-        let bytes = &second.take_group()[0];
-        assert_eq!(leaf::decode(3, bytes).unwrap().0.received_at_unix_ms, 120);
-    }
-
-    #[test]
-    fn leaves_that_go_back_in_time_are_damage() {
-        let mut sequencer = sequencer();
-        let log = LogId::of("", 10);
-        for (number, time, is_right) in [(0, 10, true), (1, 9, false)] {
-            let event = AuditEvent::default();
-            let bytes = leaf::encode(number, (log, number), ("p", 1, number + 1), time, event);
-            let (leaf, _) = leaf::decode(number, &bytes).unwrap();
-            assert_eq!(sequencer.replay(number, &leaf).is_ok(), is_right);
-        }
-    }
-
-    #[test]
-    fn every_log_counts_its_own_leaves_and_a_hole_is_damage() {
-        let mut sequencer = sequencer();
-        let mut place = |seq, action: &str| {
-            let Submission::Numbered(mut numbered) = numbered(seq) else {
-                panic!("numbered")
-            };
-            numbered.event.action = action.to_owned();
-            sequencer.place(Submission::Numbered(numbered), 1);
-        };
-        for (seq, action) in [
-            (1, "MESSAGE_ACCEPTED"),
-            (2, "MESSAGE_FINAL"),
-            (3, "MESSAGE_ACCEPTED"),
-        ] {
-            place(seq, action);
-        }
-        let sizes: Vec<_> = sequencer
-            .logs()
-            .iter()
-            .map(|(log, size)| (log.to_string(), *size))
-            .collect();
-        assert_eq!(
-            sizes,
-            [
-                ("sms-event/1970h1/0".to_owned(), 2),
-                ("cdr/1970h1/0".to_owned(), 1)
-            ]
-        );
-        let group = sequencer.take_group();
-        let mut holed = self::sequencer();
-        let (leaf, _) = leaf::decode(2, &group[2]).unwrap();
-        assert!(holed.replay(0, &leaf).unwrap_err().contains("number 0"));
-    }
-
-    #[test]
-    fn own_events_are_numbered_from_one() {
-        let mut sequencer = sequencer();
-        for expected in 1..=3 {
-            sequencer.place(Submission::Own(AuditEvent::default()), 1);
-            let bytes = sequencer.take_group().remove(0);
-            let (leaf, _) = leaf::decode(expected - 1, &bytes).unwrap();
-            assert_eq!(
-                (leaf.producer.as_str(), leaf.epoch, leaf.seq),
-                ("audit", 5, expected)
-            );
-        }
-    }
-
-    #[test]
-    fn a_leaf_that_is_too_large_leaves_no_trace() {
-        let mut sequencer = sequencer();
-        let event = AuditEvent {
-            sealed: vec![0; MAX_LEAF_OCTETS].into(),
-            ..AuditEvent::default()
-        };
-        let large = Numbered {
-            producer: Arc::from("p"),
-            epoch: 1,
-            seq: 1,
-            event,
-        };
-        assert!(matches!(
-            sequencer.place(Submission::Numbered(large), 1),
-            Placed::TooLarge(_)
-        ));
-        assert_eq!(sequencer.size(), 0);
-        assert_eq!(index(sequencer.place(numbered(1), 1)), 0);
-    }
-
-    /// A request of this many events, whose last one makes a leaf of `octets` where all of them are new.
-    fn request(sequencer: &Sequencer, count: u64, octets: usize) -> Vec<Submission> {
-        let mut submissions: Vec<_> = (1..=count).map(numbered).collect();
-        let Some(Submission::Numbered(last)) = submissions.last_mut() else {
-            panic!("numbered")
-        };
-        last.event.sealed = vec![0; octets - 200].into();
-        let place = (
-            LogId::of("X", 1),
-            sequencer.logs().values().sum::<u64>() + count - 1,
-        );
-        let found = leaf::octets(
-            sequencer.size() + count - 1,
-            place,
-            ("p", 1, count),
-            1,
-            &last.event,
-        );
-        last.event.sealed = vec![0; octets - 200 + octets - found].into();
-        submissions
-    }
-
-    #[test]
-    fn a_leaf_of_65535_octets_is_taken_and_one_more_refuses_the_whole_request() {
-        let mut sequencer = sequencer();
-        let too_large = request(&sequencer, 3, MAX_LEAF_OCTETS + 1);
-        assert_eq!(
-            sequencer.place_request(too_large, 1),
-            Err(Rejected::TooLarge {
-                nth: 2,
-                octets: MAX_LEAF_OCTETS + 1
-            })
-        );
-        assert_eq!((sequencer.size(), sequencer.take_group().len()), (0, 0));
-        let largest = request(&sequencer, 3, MAX_LEAF_OCTETS);
-        let placed = sequencer.place_request(largest.clone(), 1).unwrap();
-        assert_eq!(placed.into_iter().map(index).collect::<Vec<_>>(), [0, 1, 2]);
-        assert_eq!(sequencer.take_group()[2].len(), MAX_LEAF_OCTETS);
-        // At a later place it would be longer; it is on record, so that does not matter.
-        for seq in 4..400 {
-            sequencer.place(numbered(seq), 1);
-        }
-        assert_eq!(
-            sequencer.place_request(largest, 1),
-            Ok(vec![Placed::Duplicate; 3])
-        );
-    }
-
-    #[test]
-    fn a_request_whose_numbers_are_refused_leaves_nothing_on_record() {
-        let mut sequencer = sequencer();
-        for nth in 0..4_096 {
-            sequencer.place(numbered(10 + nth * 3), 1);
-        }
-        let size = sequencer.size();
-        let behind: Vec<_> = (50_000..50_003).map(numbered).collect();
-        let refused = sequencer.place_request(behind, 1);
-        assert!(matches!(refused, Err(Rejected::Refused(_))), "{refused:?}");
-        // One number joins what is there: then the others join that one.
-        let joined: Vec<_> = (11..16).map(numbered).collect();
-        assert_eq!(sequencer.place_request(joined, 1).unwrap().len(), 5);
-        assert_eq!(sequencer.size(), size + 4);
-    }
-}
+mod tests;

@@ -1,17 +1,28 @@
 //! Appending side by side, and what a new start finds.
 
-use std::{collections::BTreeSet, ops::ControlFlow, sync::Arc};
+use std::{
+    collections::BTreeSet,
+    ops::ControlFlow,
+    sync::{
+        Arc,
+        atomic::{AtomicI64, Ordering},
+    },
+};
 
 use hongyan_proto::audit::v1::AuditEvent;
-use tokio::sync::{mpsc, watch};
+use hongyan_tlog::empty_root;
+use tokio::sync::{Semaphore, mpsc};
 
-use super::{Head, Numbered, Placed, Record, Sequencer, Stopped, Submission, open, writer};
+use super::{
+    FinalCheckpoint, Host, Numbered, Placed, Record, Sequencer, Stopped, Submission, WAITING_APPENDS, open,
+    writer,
+};
 use crate::log::LogError;
 
 const SEGMENT_OCTETS: u64 = 16_384;
 
-fn own() -> (Arc<str>, u64) {
-    (Arc::from("audit-svc/test"), 1)
+fn own() -> Host {
+    Host::of_test("audit-svc/test", 1)
 }
 
 fn numbered(producer: &str, seq: u64) -> Submission {
@@ -106,11 +117,13 @@ async fn a_disk_that_refuses_ends_the_thread_and_nobody_is_told_a_place() {
         .unwrap();
     log.writer.fill_disk();
     let sequencer = Sequencer::new(own());
-    let (head_sender, head) = watch::channel(Head { size: 0 });
+    let (told, head, closed) = writer::Told::new(&sequencer);
     let (commands, queue) = mpsc::channel(8);
     let record = Record {
         commands,
+        appends: Arc::new(Semaphore::new(8)),
         head,
+        closed,
         reader: log.reader,
     };
     let first = tokio::spawn({
@@ -118,7 +131,8 @@ async fn a_disk_that_refuses_ends_the_thread_and_nobody_is_told_a_place() {
         async move { record.append(vec![numbered("p", 1)]).await }
     });
     let writer = log.writer;
-    let ended = tokio::task::spawn_blocking(move || writer::run(sequencer, writer, queue, &head_sender));
+    let ended =
+        tokio::task::spawn_blocking(move || writer::run(sequencer, writer, queue, &told, &own().clock));
     assert_eq!(first.await.unwrap(), Err(Stopped));
     assert!(matches!(
         ended.await.unwrap(),
@@ -143,4 +157,50 @@ async fn gaps_are_told_through_the_handle() {
     let (gaps, count) = opened.record.gaps(0, 10).await.unwrap();
     assert_eq!((gaps[0].first, gaps[0].last, count), (2, 3, 1));
     assert_eq!(opened.record.gaps(60_000, 10).await.unwrap().1, 0);
+}
+
+#[tokio::test]
+async fn more_appends_than_may_wait_outlast_a_turn() {
+    let dir = tempfile::tempdir().unwrap();
+    // 2026-06-30 23:59:59.999 in Beijing.
+    let now = Arc::new(AtomicI64::new(1_782_835_199_999));
+    let clock = Arc::clone(&now);
+    let host = Host {
+        clock: Arc::new(move || clock.load(Ordering::SeqCst)),
+        ..own()
+    };
+    let opened = open(dir.path(), SEGMENT_OCTETS, host, |_, _| Ok(())).unwrap();
+    let record = opened.record;
+    record.append(vec![numbered("p", 1)]).await.unwrap();
+    let mut closed = record.watch_closed();
+    now.fetch_add(1, Ordering::SeqCst);
+    let producers = WAITING_APPENDS as u64 + 100;
+    let waiting: Vec<_> = (0..producers)
+        .map(|nth| {
+            let record = record.clone();
+            tokio::spawn(async move { record.append(vec![numbered(&format!("q{nth}"), 1)]).await })
+        })
+        .collect();
+    closed.wait_for(|closed| !closed.is_empty()).await.unwrap();
+    let end = closed.borrow()[0];
+    assert_eq!(end.size, 2);
+    // Appends of other classes wait for nothing but a free place among the waiting, and questions for nobody.
+    assert_eq!(record.logs().await.unwrap()[&end.log], 2);
+    record
+        .open_next(FinalCheckpoint {
+            log: end.log,
+            origin: end.log.origin("example.org"),
+            size: end.size,
+            root: empty_root(),
+            note: "note".into(),
+        })
+        .await
+        .unwrap();
+    for append in waiting {
+        let placed = append.await.unwrap().unwrap();
+        assert!(matches!(placed[0], Placed::Recorded(place) if place.log > end.log));
+    }
+    let sizes: Vec<_> = record.logs().await.unwrap().into_values().collect();
+    assert_eq!(sizes, [2, producers + 1]);
+    assert_eq!(*closed.borrow(), []);
 }

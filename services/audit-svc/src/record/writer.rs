@@ -4,16 +4,18 @@
 //! timer, and under load the time of one sync is the time in which the next group gathers.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, VecDeque},
     time::{Instant, SystemTime},
 };
 
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot, watch};
 
 use super::{
+    Clock,
     log_id::LogId,
     sequence::Gap,
-    sequencer::{Placed, Rejected, Sequencer, Submission},
+    sequencer::{Admitted, Placed, Rejected, Sequencer, Submission},
+    turn::{ClosedLog, FinalCheckpoint},
 };
 use crate::log::{LogError, LogWriter};
 
@@ -32,19 +34,12 @@ pub struct Head {
 /// What the thread is asked.
 #[derive(Debug)]
 pub(crate) enum Command {
-    /// Each event for itself.
-    Append {
-        submissions: Vec<Submission>,
-        /// About, to limit the group.
-        octets: usize,
-        answer: oneshot::Sender<Vec<Placed>>,
-    },
-    /// All of them or none.
-    Request {
-        submissions: Vec<Submission>,
-        /// About, to limit the group.
-        octets: usize,
-        answer: oneshot::Sender<Result<Vec<Placed>, Rejected>>,
+    Append(Append),
+    /// Closes the logs whose period is over.
+    CloseDue,
+    /// Opens the log behind a closed one.
+    OpenNext {
+        end: Box<FinalCheckpoint>,
     },
     /// The gaps of that age.
     Gaps {
@@ -58,6 +53,26 @@ pub(crate) enum Command {
     },
 }
 
+/// Events that are to go on record.
+#[derive(Debug)]
+pub(crate) struct Append {
+    pub(crate) submissions: Vec<Submission>,
+    /// About, to limit the group.
+    pub(crate) octets: usize,
+    pub(crate) asker: Asker,
+    /// Bounds how many appends wait here.
+    pub(crate) permit: OwnedSemaphorePermit,
+}
+
+/// Who waits for an append, and how it is taken.
+#[derive(Debug)]
+pub(crate) enum Asker {
+    /// Each event for itself.
+    Each(oneshot::Sender<Vec<Placed>>),
+    /// All of them or none.
+    Request(oneshot::Sender<Result<Vec<Placed>, Rejected>>),
+}
+
 /// An answer that waits for the disk.
 enum Answer {
     Each(oneshot::Sender<Vec<Placed>>, Vec<Placed>),
@@ -65,6 +80,15 @@ enum Answer {
         oneshot::Sender<Result<Vec<Placed>, Rejected>>,
         Result<Vec<Placed>, Rejected>,
     ),
+}
+
+impl Asker {
+    fn place(self, sequencer: &mut Sequencer, admitted: Admitted) -> Answer {
+        match self {
+            Self::Each(answer) => Answer::Each(answer, sequencer.place_each(admitted)),
+            Self::Request(answer) => Answer::Request(answer, sequencer.place_request(admitted)),
+        }
+    }
 }
 
 impl Answer {
@@ -77,41 +101,71 @@ impl Answer {
     }
 }
 
+/// What the thread tells everybody.
+#[derive(Debug)]
+pub(crate) struct Told {
+    head: watch::Sender<Head>,
+    closed: watch::Sender<Vec<ClosedLog>>,
+}
+
+impl Told {
+    /// As the record was found, and the ends for those who listen.
+    pub(crate) fn new(
+        sequencer: &Sequencer,
+    ) -> (Self, watch::Receiver<Head>, watch::Receiver<Vec<ClosedLog>>) {
+        let size = sequencer.size();
+        let (head, head_seen) = watch::channel(Head { size });
+        let (closed, closed_seen) = watch::channel(sequencer.closed());
+        (Self { head, closed }, head_seen, closed_seen)
+    }
+
+    /// Everything placed is on disk.
+    fn tell(&self, sequencer: &Sequencer) {
+        let size = sequencer.size();
+        metrics::gauge!("hongyan_audit_size").set(size as f64);
+        self.head.send_replace(Head { size });
+        let closed = sequencer.closed();
+        self.closed.send_if_modified(|told| {
+            let is_new = *told != closed;
+            *told = closed;
+            is_new
+        });
+    }
+}
+
 /// Works until every handle is gone. After an error the caller must end the process: nobody knows what is on disk.
 pub(crate) fn run(
     mut sequencer: Sequencer,
     mut log: LogWriter,
     mut commands: mpsc::Receiver<Command>,
-    head: &watch::Sender<Head>,
+    told: &Told,
+    clock: &Clock,
 ) -> Result<(), LogError> {
-    while let Some(mut command) = commands.blocking_recv() {
-        let now = now_unix_ms();
+    // Appends that wait for the turn of a period, and those that waited and can be tried again.
+    let (mut waiting, mut ready) = (VecDeque::new(), VecDeque::new());
+    while let Some(mut command) = ready.pop_front().or_else(|| commands.blocking_recv()) {
         let (mut events, mut octets) = (0, 0);
         let mut answers = Vec::new();
         loop {
+            let now = clock();
             match command {
-                Command::Append {
-                    submissions,
-                    octets: more,
-                    answer,
-                } => {
-                    events += submissions.len();
-                    octets += more;
-                    let placed: Vec<_> = submissions
-                        .into_iter()
-                        .map(|submission| sequencer.place(submission, now))
-                        .collect();
-                    answers.push(Answer::Each(answer, placed));
-                }
-                Command::Request {
-                    submissions,
-                    octets: more,
-                    answer,
-                } => {
-                    events += submissions.len();
-                    octets += more;
-                    let placed = sequencer.place_request(submissions, now);
-                    answers.push(Answer::Request(answer, placed));
+                Command::Append(append) => match sequencer.admit(append.submissions, now) {
+                    Ok(admitted) => {
+                        events += admitted.len();
+                        octets += append.octets;
+                        let answer = append.asker.place(&mut sequencer, admitted);
+                        answers.push((answer, append.permit));
+                    }
+                    Err(submissions) => waiting.push_back(Command::Append(Append {
+                        submissions,
+                        ..append
+                    })),
+                },
+                Command::CloseDue => sequencer.close_due(now),
+                Command::OpenNext { end } => {
+                    if sequencer.open_next(&end, now) {
+                        ready.append(&mut waiting);
+                    }
                 }
                 Command::Gaps {
                     age_ms,
@@ -128,9 +182,9 @@ pub(crate) fn run(
             if events >= GROUP_EVENTS || octets >= GROUP_OCTETS {
                 break;
             }
-            match commands.try_recv() {
-                Ok(next) => command = next,
-                Err(_) => break,
+            match ready.pop_front().or_else(|| commands.try_recv().ok()) {
+                Some(next) => command = next,
+                None => break,
             }
         }
         let group = sequencer.take_group();
@@ -140,12 +194,11 @@ pub(crate) fn run(
             metrics::histogram!("hongyan_audit_group_commit_seconds").record(started.elapsed());
             metrics::histogram!("hongyan_audit_group_events").record(group.len() as f64);
             metrics::counter!("hongyan_audit_events_total").increment(group.len() as u64);
-            let size = sequencer.size();
-            metrics::gauge!("hongyan_audit_size").set(size as f64);
-            head.send_replace(Head { size });
+            told.tell(&sequencer);
         }
-        for answer in answers {
+        for (answer, permit) in answers {
             answer.give();
+            drop(permit);
         }
     }
     Ok(())
