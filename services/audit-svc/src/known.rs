@@ -1,15 +1,13 @@
 //! Where numbered events stand that are on record already: the answer to whoever submits one again.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
+
+use hongyan_tlog::leaf_hash;
 
 use crate::{
     index::{Index, IndexError},
-    record::{Place, Record, leaf},
+    record::{Place, Record},
 };
-use hongyan_tlog::leaf_hash;
-
-/// How long the index may take to come up to the record before a caller is sent away.
-const PATIENCE: Duration = Duration::from_secs(2);
 
 /// A number, and the event that came under it just now.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,12 +25,14 @@ pub(crate) enum Known {
     Here(Place),
     /// Another event: the producer used a number twice.
     Reused(Place),
+    /// An event whose entry was dropped when its log's time was over: whether it was the same nobody can tell any more.
+    Gone,
 }
 
 /// Why nobody can tell now.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Unknown {
-    /// The index is not so far yet, or stands still.
+    /// The logs or the index are not so far yet, or stand still.
     #[error("the index is behind the record")]
     Behind,
     #[error(transparent)]
@@ -44,14 +44,7 @@ pub(crate) enum Unknown {
     Interrupted,
 }
 
-/// Waits until the index has taken in `size` leaves; false where it has not for too long.
-pub(crate) async fn index_reaches(index: &Index, size: u64) -> bool {
-    let mut progress = index.watch_progress();
-    let reached = progress.wait_for(|progress| progress.indexed >= size);
-    matches!(tokio::time::timeout(PATIENCE, reached).await, Ok(Ok(_)))
-}
-
-/// Looks up each number, in order.
+/// Looks up each number, in order. Waits until all that is on record now is published and in the index.
 pub(crate) async fn look_up(
     record: &Record,
     index: &Index,
@@ -60,39 +53,50 @@ pub(crate) async fn look_up(
     if again.is_empty() {
         return Ok(Vec::new());
     }
-    if !index_reaches(index, record.head().size).await {
+    if !index.reaches(record.head().size).await {
         return Err(Unknown::Behind);
     }
-    let (reader, index) = (record.reader().clone(), index.clone());
-    let found = tokio::task::spawn_blocking(move || {
-        let one = |again: &Again| {
-            let Again {
-                producer,
-                epoch,
-                seq,
-                event_id,
-            } = again;
-            let missing = || Unknown::Missing {
-                epoch: *epoch,
-                seq: *seq,
-            };
-            let at = index.index_of(producer, *epoch, *seq)?.ok_or_else(missing)?;
-            let bytes = reader.read(at).map_err(IndexError::from)?.ok_or_else(missing)?;
-            let wrong = |reason| IndexError::Leaf { index: at, reason };
-            let (leaf, event) = leaf::decode(at, &bytes).map_err(wrong)?;
-            let place = Place {
-                index: at,
-                log: leaf::log_of(&leaf).map_err(wrong)?,
-                log_index: leaf.log_index,
-                leaf_hash: leaf_hash(&bytes),
-            };
-            Ok(if event.event_id == *event_id {
-                Known::Here(place)
-            } else {
-                Known::Reused(place)
+    let looking = index.clone();
+    let looked = tokio::task::spawn_blocking(move || {
+        let one = |again: Again| {
+            let at = looking.index_of(&again.producer, again.epoch, again.seq)?;
+            Ok((again, at))
+        };
+        again.into_iter().map(one).collect::<Result<Vec<_>, IndexError>>()
+    });
+    let mut known = Vec::new();
+    for (again, at) in looked.await.map_err(|_| Unknown::Interrupted)?? {
+        known.push(compare(index, &again, at).await?);
+    }
+    Ok(known)
+}
+
+/// Whether the event that stands at this index is the one that came.
+async fn compare(index: &Index, again: &Again, at: Option<u64>) -> Result<Known, Unknown> {
+    let Some(at) = at else {
+        // An index that was built anew knows nothing of the numbers of logs that were dropped before.
+        return if index.has_holes() {
+            Ok(Known::Gone)
+        } else {
+            Err(Unknown::Missing {
+                epoch: again.epoch,
+                seq: again.seq,
             })
         };
-        again.iter().map(one).collect()
-    });
-    found.await.unwrap_or(Err(Unknown::Interrupted))
+    };
+    let Some(found) = index.leaf(at).await? else {
+        return Ok(Known::Gone);
+    };
+    let place = Place {
+        index: at,
+        log: found.log,
+        log_index: found.log_index,
+        leaf_hash: leaf_hash(&found.octets),
+    };
+    let event_id = found.leaf.event.as_ref().map(|event| event.event_id.as_str());
+    Ok(if event_id == Some(again.event_id.as_str()) {
+        Known::Here(place)
+    } else {
+        Known::Reused(place)
+    })
 }

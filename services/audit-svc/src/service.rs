@@ -50,8 +50,8 @@ pub async fn build(settings: Settings, ctx: Context) -> Result<Service, BuildErr
     let size = record.head().size;
     tell_recovery(size, opened.cut.as_ref());
     let (index, follower) = {
-        let (dir, record) = (settings.dir.join("index"), record.clone());
-        task::spawn_blocking(move || Index::open(&dir, &record)).await??
+        let (dir, logs) = (settings.dir.join("index"), logs.clone());
+        task::spawn_blocking(move || Index::open(&dir, size, logs)).await??
     };
     ctx.spawn(
         "record",

@@ -80,7 +80,8 @@ impl Kept {
         let opened = tokio::task::spawn_blocking(move || open_record(&place, host, runtime));
         let (opened, publisher, publication, store) = opened.await.unwrap().unwrap();
         let record = opened.record;
-        let (index, follower) = Index::open(&dir.join("index"), &record).unwrap();
+        let logs = Served { publication, store };
+        let (index, follower) = Index::open(&dir.join("index"), record.head().size, logs.clone()).unwrap();
         let stop = tokio_util::sync::CancellationToken::new();
         let run = follower.run(stop.clone());
         let follower = tokio::spawn(async move { run.await.unwrap() });
@@ -91,7 +92,7 @@ impl Kept {
         });
         let turns = turner::run(
             record.clone(),
-            publication.clone(),
+            logs.publication.clone(),
             std::time::Duration::from_millis(10),
             stop.clone(),
         );
@@ -100,7 +101,7 @@ impl Kept {
             index,
             ended: opened.ended,
             follower,
-            logs: Served { publication, store },
+            logs,
             publisher,
             turner: tokio::spawn(turns),
             stop,

@@ -8,14 +8,16 @@ use std::{collections::BTreeMap, ops::ControlFlow, path::Path, sync::Arc, time::
 
 use hongyan_audit_svc::{
     index::Index,
+    publish::{Publisher, TileStore, serve::Served},
     record::{self, Host, Record},
     stream::{self, StreamSink},
 };
 use hongyan_proto::audit::v1::{AuditEvent, Leaf};
 use hongyan_queue::{Redis, Script, keys, lua};
+use hongyan_tlog::key::{Algorithm, Signer};
 use prost::Message as _;
 use support::PrivateRedis;
-use tokio::task::JoinHandle;
+use tokio::{runtime::Handle, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
@@ -24,41 +26,62 @@ struct Running {
     record: Record,
     stop: CancellationToken,
     tasks: Vec<JoinHandle<()>>,
+    /// Publisher and index. They hold their directories, so that they are let come to an end whatever happens.
+    behind: Vec<JoinHandle<()>>,
+    stop_behind: CancellationToken,
     ended: tokio::sync::oneshot::Receiver<Result<(), hongyan_audit_svc::log::LogError>>,
+}
+
+/// Record and logs in a directory.
+fn open(dir: &Path, runtime: Handle) -> (record::Opened, Publisher, Served) {
+    let store = TileStore::open(&dir.join("tiles")).unwrap();
+    let signer = Signer::from_seed("audit.hongyan.test", Algorithm::Ed25519, &[7; 32]).unwrap();
+    let (mut publisher, publication) =
+        Publisher::open("hongyan.test", signer, store.clone(), &dir.join("locks"), runtime).unwrap();
+    let host = Host::new(
+        Arc::from("audit-svc-test"),
+        Uuid::now_v7().as_u64_pair().0,
+        "spiffe://hongyan.test/svc/audit",
+    );
+    let opened = record::open(&dir.join("log"), 1 << 20, host, |index, octets| {
+        publisher.replay(index, octets).map_err(|error| error.to_string())
+    });
+    publisher.replayed().unwrap();
+    (opened.unwrap(), publisher, Served { publication, store })
 }
 
 impl Running {
     fn start(dir: &Path, redis: &Redis) -> Self {
-        let epoch = Uuid::now_v7().as_u64_pair().0;
-        let opened = record::open(
-            &dir.join("log"),
-            1 << 20,
-            Host::new(
-                Arc::from("audit-svc-test"),
-                epoch,
-                "spiffe://hongyan.test/svc/audit",
-            ),
-            |_, _| Ok(()),
-        )
-        .unwrap();
+        let (runtime, place) = (Handle::current(), dir.to_owned());
+        let opened = std::thread::spawn(move || open(&place, runtime)).join();
+        let (opened, publisher, logs) = opened.unwrap();
         let record = opened.record;
-        let (index, follow) = Index::open(&dir.join("index"), &record).unwrap();
-        let stop = CancellationToken::new();
+        let (index, follow) = Index::open(&dir.join("index"), record.head().size, logs).unwrap();
+        let (stop, stop_behind) = (CancellationToken::new(), CancellationToken::new());
         let sink = StreamSink {
             record: record.clone(),
             index,
             actor: "spiffe://hongyan.test/svc/audit".into(),
         };
         let (redis, reads) = (redis.clone(), stop.clone());
-        let follow = follow.run(stop.clone());
-        let tasks = vec![
-            tokio::spawn(async move { follow.await.unwrap() }),
-            tokio::spawn(async move { stream::run(redis, sink, reads).await.unwrap() }),
-        ];
+        let follow = follow.run(stop_behind.clone());
+        let publish = publisher.run(
+            record.reader().clone(),
+            record.watch_head(),
+            Duration::from_millis(20),
+            stop_behind.clone(),
+        );
         Self {
             record,
             stop,
-            tasks,
+            tasks: vec![tokio::spawn(async move {
+                stream::run(redis, sink, reads).await.unwrap();
+            })],
+            behind: vec![
+                tokio::spawn(async move { follow.await.unwrap() }),
+                tokio::spawn(async move { publish.await.unwrap() }),
+            ],
+            stop_behind,
             ended: opened.ended,
         }
     }
@@ -79,6 +102,10 @@ impl Running {
     async fn stop_now(self) {
         for task in self.tasks {
             let _ = task.await;
+        }
+        self.stop_behind.cancel();
+        for task in self.behind {
+            task.await.unwrap();
         }
         drop(self.record);
         self.ended.await.unwrap().unwrap();

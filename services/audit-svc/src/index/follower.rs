@@ -1,61 +1,77 @@
-//! Brings the index up to the log, again and again.
+//! Brings the index up to the published logs, again and again.
 
-use std::{ops::ControlFlow, path::Path};
+use std::path::Path;
 
-use tokio::{sync::watch, task};
+use tokio::task;
 use tokio_util::sync::CancellationToken;
 
-use super::store::{self, Index, IndexError, IndexWriter};
-use crate::{
-    log::LogReader,
-    record::{Head, Record, leaf},
+use super::{
+    bundles::Shelf,
+    feed::Feed,
+    reader::Index,
+    store::IndexError,
+    writer::{self, IndexWriter},
 };
+use crate::publish::serve::Served;
 
-/// Leaves taken in at once, at most,
-const BATCH_LEAVES: u64 = 2_048;
-/// and their octets, about.
-const BATCH_OCTETS: usize = 8 << 20;
-
-/// Keeps an index up to its log.
+/// Keeps an index up to its logs.
 pub struct Follower {
     writer: IndexWriter,
-    reader: LogReader,
-    head: watch::Receiver<Head>,
+    logs: Served,
+    shelf: Shelf,
 }
 
 impl Index {
-    /// Opens the index in `dir` over a record. One that cannot be opened, or has another layout, is built anew. It stays
-    /// as it is until the follower runs.
-    pub fn open(dir: &Path, record: &Record) -> Result<(Self, Follower), IndexError> {
-        let head = record.watch_head();
-        let (index, writer) = store::open(dir, record.head().size)?;
-        let reader = record.reader().clone();
-        Ok((index, Follower { writer, reader, head }))
+    /// Opens the index in `dir` over the published logs of a record that has `size` leaves. One that cannot be opened, or
+    /// has another layout, is built anew. It stays as it is until the follower runs. Blocks on the disk.
+    pub fn open(dir: &Path, size: u64, logs: Served) -> Result<(Self, Follower), IndexError> {
+        let (keyspaces, progress, writer) = writer::open(dir, size)?;
+        let index = Self::new(keyspaces, progress, logs.clone());
+        let shelf = index.shelf().clone();
+        Ok((index, Follower { writer, logs, shelf }))
     }
 }
 
 impl Follower {
-    /// Follows the record until the token is cancelled or nobody can append any more. An error ends it: the index stands
+    /// Follows the logs until the token is cancelled or nothing is published any more. An error ends it: the index stands
     /// still then.
     pub async fn run(self, end: CancellationToken) -> Result<(), IndexError> {
         let Self {
             mut writer,
-            reader,
-            mut head,
+            logs,
+            shelf,
         } = self;
+        let mut states = logs.publication.watch();
+        let mut feed = Feed::default();
         loop {
-            let size = head.borrow_and_update().size;
-            while writer.next() < size {
-                let reader = reader.clone();
+            let state = states.borrow_and_update().clone();
+            if state.through > 0 {
+                for log in &*state.pruned {
+                    writer.drop_log(*log)?;
+                    shelf.forget(*log);
+                }
+                feed.update(&state, &writer)?;
+            }
+            while writer.next() < feed.through() {
+                feed.read_ahead(&logs.store).await?;
                 let advanced = task::spawn_blocking(move || {
-                    let result = advance(&mut writer, &reader);
-                    (writer, result)
+                    let before = writer.next();
+                    let result = feed.advance(&mut writer).and_then(|()| {
+                        if writer.next() > before {
+                            return Ok(());
+                        }
+                        Err(IndexError::Hole {
+                            index: before,
+                            next: feed.through(),
+                        })
+                    });
+                    (writer, feed, result)
                 });
-                let Ok((returned, result)) = advanced.await else {
+                let Ok((the_writer, the_feed, result)) = advanced.await else {
                     // The runtime is going down, and the position is on disk.
                     return Ok(());
                 };
-                writer = returned;
+                (writer, feed) = (the_writer, the_feed);
                 result?;
                 metrics::gauge!("hongyan_audit_indexed").set(writer.next() as f64);
                 if end.is_cancelled() {
@@ -64,7 +80,7 @@ impl Follower {
             }
             tokio::select! {
                 () = end.cancelled() => return Ok(()),
-                moved = head.changed() => if moved.is_err() {
+                moved = states.changed() => if moved.is_err() {
                     return Ok(());
                 },
             }
@@ -78,32 +94,4 @@ impl std::fmt::Debug for Follower {
             .field("next", &self.writer.next())
             .finish_non_exhaustive()
     }
-}
-
-/// One batch.
-fn advance(writer: &mut IndexWriter, reader: &LogReader) -> Result<(), IndexError> {
-    let next = writer.next();
-    let mut leaves = Vec::new();
-    let mut octets = 0;
-    let mut wrong = None;
-    reader.read_range(
-        next..next.saturating_add(BATCH_LEAVES),
-        |index, bytes| match leaf::decode(index, bytes) {
-            Ok(found) => {
-                leaves.push(found);
-                octets += bytes.len();
-                if octets < BATCH_OCTETS {
-                    ControlFlow::Continue(())
-                } else {
-                    ControlFlow::Break(())
-                }
-            }
-            Err(reason) => {
-                wrong = Some(IndexError::Leaf { index, reason });
-                ControlFlow::Break(())
-            }
-        },
-    )?;
-    writer.take_in(&leaves)?;
-    wrong.map_or(Ok(()), Err)
 }

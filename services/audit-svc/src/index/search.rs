@@ -1,9 +1,14 @@
 //! Finds the leaves that meet every condition: walks the postings of all conditions at once, leaping over what any one
-//! of them rules out. Does a bounded amount of work for each page.
+//! of them rules out, log by log, and merges the logs by the indices of the record. Does a bounded amount of work for each
+//! page.
 
 use super::{
-    keys::{Field, Postings},
-    store::{Index, IndexError},
+    keys::Field,
+    places::{Run, run_of},
+    postings::{self, Prefix},
+    reader::{Found, Index},
+    store::{self, IndexError, LogKeys},
+    view::View,
 };
 
 /// Looks into the index for one page, at most.
@@ -18,6 +23,18 @@ pub struct Conditions {
     pub(crate) from_unix_ms: i64,
     /// Received before; 0 for open.
     pub(crate) until_unix_ms: i64,
+}
+
+impl Conditions {
+    /// Whether a leaf has every value that is asked for. The times are left to the index, whose order they are.
+    pub(crate) fn are_met_by(&self, found: &Found) -> Result<bool, IndexError> {
+        let leaf = View::of(&found.octets).map_err(|reason| IndexError::Leaf {
+            log: found.log,
+            log_index: found.log_index,
+            reason,
+        })?;
+        Ok(self.fields.iter().all(|(field, value)| field.of(&leaf) == value))
+    }
 }
 
 /// From where, which way and how far.
@@ -39,18 +56,15 @@ pub(crate) struct Page {
     pub(crate) resume: Option<u64>,
 }
 
-/// One page. It may hold fewer than asked for, even none, and still have a next one.
+/// One page. It may hold fewer than asked for, even none, and still have a next one. Blocks on the disk.
 pub(crate) fn search(index: &Index, conditions: &Conditions, course: Course) -> Result<Page, IndexError> {
-    let mut page = Page {
-        indices: Vec::new(),
-        resume: None,
-    };
     let (low, high) = bounds(index, conditions, course.size)?;
     let lists: Vec<_> = conditions
         .fields
         .iter()
-        .map(|(field, value)| Postings::new(*field, value))
+        .map(|(field, value)| postings::prefix(*field, value))
         .collect();
+    let logs = index.logs();
     let mut walk = Walk {
         index,
         lists: &lists,
@@ -58,28 +72,65 @@ pub(crate) fn search(index: &Index, conditions: &Conditions, course: Course) -> 
         high,
         newest_first: course.newest_first,
         seeks: 0,
+        there: logs.iter().map(|log| log.number).collect(),
+        block: Vec::new(),
     };
     let start = if course.newest_first {
         high.checked_sub(1)
     } else {
         Some(low)
     };
-    let mut candidate = course.resume.or(start);
-    while let Some(at) = candidate {
+    let mut page = Page {
+        indices: Vec::new(),
+        resume: None,
+    };
+    let Some(start) = course.resume.or(start).filter(|at| walk.contains(*at)) else {
+        return Ok(page);
+    };
+    let way = |log| Way {
+        log,
+        step: Step::Later(start),
+    };
+    let mut ways: Vec<_> = if lists.is_empty() {
+        vec![way(None)]
+    } else {
+        logs.iter().map(|log| way(Some(log))).collect()
+    };
+    while let Some((at, way)) = nearest(&mut ways, course.newest_first) {
         if page.indices.len() == course.most || walk.seeks >= MAX_SEEKS {
-            page.resume = walk.contains(at).then_some(at);
+            page.resume = Some(at);
             break;
         }
-        match walk.next_from(at)? {
-            Step::Hit(found) => {
-                page.indices.push(found);
-                candidate = walk.beyond(found);
+        way.step = match (way.step, way.log) {
+            (Step::Hit(_), _) => {
+                page.indices.push(at);
+                walk.beyond(at).map_or(Step::End, Step::Later)
             }
-            Step::Later(next) => candidate = Some(next),
-            Step::End => candidate = None,
-        }
+            (_, Some(log)) => walk.next_in(log, at)?,
+            (_, None) => walk.next_of_all(at)?,
+        };
     }
     Ok(page)
+}
+
+/// One log, or, where nothing but times is asked for, the record as a whole.
+struct Way<'a> {
+    log: Option<&'a LogKeys>,
+    step: Step,
+}
+
+/// The way whose candidate comes first. Of a hit and a mere candidate at the same index either may come first: only one
+/// log has that leaf.
+fn nearest<'w, 'a>(ways: &'w mut [Way<'a>], newest_first: bool) -> Option<(u64, &'w mut Way<'a>)> {
+    let open = ways.iter_mut().filter_map(|way| match way.step {
+        Step::Hit(at) | Step::Later(at) => Some((at, way)),
+        Step::End => None,
+    });
+    if newest_first {
+        open.max_by_key(|(at, _)| *at)
+    } else {
+        open.min_by_key(|(at, _)| *at)
+    }
 }
 
 /// The indices that the times leave: from the first, up to and without the second.
@@ -96,26 +147,35 @@ fn bounds(index: &Index, conditions: &Conditions, size: u64) -> Result<(u64, u64
     Ok((low, high))
 }
 
+#[derive(Debug, Clone, Copy)]
 enum Step {
     /// This leaf meets every condition.
     Hit(u64),
-    /// Nothing before this candidate; the work for this page is done.
+    /// Nothing before this candidate.
     Later(u64),
     End,
 }
 
 struct Walk<'a> {
     index: &'a Index,
-    lists: &'a [Postings],
+    lists: &'a [Prefix],
     low: u64,
     high: u64,
     newest_first: bool,
     seeks: u32,
+    /// The numbers of the logs that are there.
+    there: Vec<u16>,
+    /// The block of places looked into last.
+    block: Vec<Run>,
 }
 
 impl Walk<'_> {
     fn contains(&self, at: u64) -> bool {
         (self.low..self.high).contains(&at)
+    }
+
+    fn within(&self, at: u64) -> Option<u64> {
+        Some(at).filter(|at| self.contains(*at))
     }
 
     fn beyond(&self, at: u64) -> Option<u64> {
@@ -124,23 +184,20 @@ impl Walk<'_> {
         } else {
             at.checked_add(1)
         };
-        next.filter(|next| self.contains(*next))
+        next.and_then(|next| self.within(next))
     }
 
-    fn seek(&mut self, list: &Postings, at: u64) -> Result<Option<u64>, IndexError> {
+    fn seek(&mut self, log: &LogKeys, list: &Prefix, at: u64) -> Result<Option<u64>, IndexError> {
         self.seeks += 1;
-        if self.newest_first {
-            self.index.last_in(list, self.low..=at)
+        Ok(if self.newest_first {
+            postings::last_in(&log.keys, list, self.low..=at)?
         } else {
-            self.index.first_in(list, at..=self.high - 1)
-        }
+            postings::first_in(&log.keys, list, at..=self.high - 1)?
+        })
     }
 
-    /// The first leaf at or beyond `at` that is in every list.
-    fn next_from(&mut self, at: u64) -> Result<Step, IndexError> {
-        if !self.contains(at) {
-            return Ok(Step::End);
-        }
+    /// The first leaf at or beyond `at` that is in every list of a log.
+    fn next_in(&mut self, log: &LogKeys, at: u64) -> Result<Step, IndexError> {
         let mut candidate = at;
         let mut agreed = 0;
         let mut nth = 0;
@@ -148,7 +205,7 @@ impl Walk<'_> {
             if self.seeks >= MAX_SEEKS {
                 return Ok(Step::Later(candidate));
             }
-            let Some(found) = self.seek(&self.lists[nth], candidate)? else {
+            let Some(found) = self.seek(log, &self.lists[nth], candidate)? else {
                 return Ok(Step::End);
             };
             agreed = if found == candidate { agreed + 1 } else { 1 };
@@ -156,5 +213,44 @@ impl Walk<'_> {
             nth = (nth + 1) % self.lists.len();
         }
         Ok(Step::Hit(candidate))
+    }
+
+    /// The first leaf at or beyond `at` that is in any log. A block without one is a step of its own.
+    fn next_of_all(&mut self, at: u64) -> Result<Step, IndexError> {
+        if run_of(&self.block, at).is_none() {
+            self.seeks += 1;
+            let record = self.index.record();
+            self.block = if self.newest_first {
+                store::block_before(record, at)?
+            } else {
+                store::block_of(record, at)?
+            };
+            if !self.newest_first && run_of(&self.block, at).is_none() {
+                self.block = store::block_behind(record, at)?;
+            }
+        }
+        let is_there = |run: &&Run| self.there.contains(&run.log);
+        let found = if self.newest_first {
+            let runs = self.block.iter().rev().filter(is_there);
+            runs.filter(|run| run.index <= at)
+                .map(|run| (run.index + run.leaves - 1).min(at))
+                .next()
+        } else {
+            let runs = self.block.iter().filter(is_there);
+            runs.filter(|run| run.index + run.leaves > at)
+                .map(|run| run.index.max(at))
+                .next()
+        };
+        if let Some(found) = found {
+            return Ok(self.within(found).map_or(Step::End, Step::Hit));
+        }
+        let beyond = if self.newest_first {
+            self.block.first().and_then(|run| run.index.checked_sub(1))
+        } else {
+            self.block.last().map(|run| run.index + run.leaves)
+        };
+        Ok(beyond
+            .and_then(|at| self.within(at))
+            .map_or(Step::End, Step::Later))
     }
 }

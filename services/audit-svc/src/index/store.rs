@@ -1,20 +1,28 @@
 //! The index on disk: an embedded key-value store that can be thrown away.
 
-use std::{collections::BTreeMap, fs, io, ops::RangeInclusive, path::Path, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    fs, io,
+    path::Path,
+    sync::{Arc, PoisonError, RwLock},
+};
 
-use fjall::{Database, Keyspace, KeyspaceCreateOptions, PersistMode};
-use hongyan_proto::audit::v1::{AuditEvent, Leaf};
-use tokio::sync::watch;
+use fjall::{
+    CompressionType, Database, Keyspace, KeyspaceCreateOptions,
+    config::{BlockSizePolicy, CompressionPolicy, FilterPolicy},
+};
 
-use super::keys::{self, Field, Postings};
+use super::{keys, places};
+use crate::{publish::PublishError, record::LogId};
 
-const KEYSPACE: &str = "index";
+const RECORD: &str = "record";
 const CACHE_OCTETS: u64 = 32 << 20;
 const WORKER_THREADS: usize = 2;
-/// Most actions that are counted by name.
-const MAX_ACTIONS: usize = 512;
-/// Counts the leaves of every action above [`MAX_ACTIONS`].
-const OTHER_ACTIONS: &str = "OTHER";
+/// What of a keyspace is in memory before it goes to disk. A store has about eight that grow.
+const MEMTABLE_OCTETS: u64 = 32 << 20;
+/// What a start reads again, at most.
+const JOURNAL_OCTETS: u64 = 128 << 20;
+const BLOCK_OCTETS: u32 = 8 << 10;
 
 /// Why the index does not answer. Deleting its directory and starting again builds it anew.
 #[derive(Debug, thiserror::Error)]
@@ -30,125 +38,201 @@ pub enum IndexError {
         /// What the system said.
         source: io::Error,
     },
-    /// The log could not be read.
+    /// A published log could not be read.
     #[error(transparent)]
-    Log(#[from] crate::log::LogError),
-    /// The index knows leaves that the log does not have: the log has lost something that was on record.
+    Published(#[from] PublishError),
+    /// The index knows leaves that the record does not have: it has lost something that was on record.
     #[error(
-        "the index has seen {indexed} leaves and the log has {size}: accepted events are lost. \
-         Restore the log; to go on without them, delete the index"
+        "the index has seen {indexed} leaves and the record has {size}: accepted events are lost. \
+         Restore the record; to go on without them, delete the index"
     )]
-    AheadOfLog {
+    AheadOfRecord {
         /// Leaves that the index has taken in.
         indexed: u64,
-        /// Leaves that the log has.
+        /// Leaves that the record has.
         size: u64,
     },
-    /// A leaf cannot be read as one.
-    #[error("leaf {index}: {reason}")]
-    Leaf {
-        /// Which.
+    /// The index knows leaves that a published log does not have.
+    #[error(
+        "{log}: the index has seen {indexed} leaves and {published} are published: the log was rolled back. \
+         Restore it; to go on without them, delete the index"
+    )]
+    AheadOfLog {
+        /// Which log.
+        log: LogId,
+        /// Leaves of it that the index has taken in.
+        indexed: u64,
+        /// Leaves that it has.
+        published: u64,
+    },
+    /// Leaves are published, and one before them is in no log.
+    #[error("leaf {index} of the record is in no published log; the next one that is has index {next}")]
+    Hole {
+        /// Which is missing.
         index: u64,
+        /// The next one that is there.
+        next: u64,
+    },
+    /// A leaf cannot be read as one, or is another than the one that should stand there.
+    #[error("leaf {log_index} of {log}: {reason}")]
+    Leaf {
+        /// Which log.
+        log: LogId,
+        /// Where in it.
+        log_index: u64,
         /// What is wrong with it.
         reason: String,
     },
+    /// What the index holds contradicts itself.
+    #[error("the index contradicts itself: {0}")]
+    Broken(String),
 }
 
-/// How far the index is, and what it counted.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Progress {
-    /// Leaves taken in.
-    pub indexed: u64,
-    /// Leaves by action.
-    pub counts: Arc<BTreeMap<String, u64>>,
-}
-
-/// The index; cheap to clone. Reads block on the disk.
+/// One log's part of the index.
 #[derive(Clone)]
-pub struct Index {
-    keys: Keyspace,
-    progress: watch::Receiver<Progress>,
+pub(super) struct LogKeys {
+    pub(super) id: LogId,
+    pub(super) number: u16,
+    pub(super) keys: Keyspace,
 }
 
-/// The one who writes the index.
-pub(crate) struct IndexWriter {
-    database: Database,
-    keys: Keyspace,
-    next: u64,
-    last_time_unix_ms: i64,
-    counts: Arc<BTreeMap<String, u64>>,
-    progress: watch::Sender<Progress>,
+/// What was found on disk: everything that is needed to write on.
+pub(super) struct Opened {
+    pub(super) database: Database,
+    pub(super) keyspaces: Keyspaces,
+    pub(super) next: u64,
+    pub(super) last_time_unix_ms: i64,
+    /// By number: id, next place, whether it was dropped.
+    pub(super) logs: BTreeMap<u16, (LogId, u64, bool)>,
 }
 
-/// Opens the index in `dir`; one that cannot be opened or has another layout is built anew. `size` is the log's.
-pub(crate) fn open(dir: &Path, size: u64) -> Result<(Index, IndexWriter), IndexError> {
-    let (database, keys) = match open_store(dir) {
+/// All keyspaces, for reading; cheap to clone.
+#[derive(Clone)]
+pub(super) struct Keyspaces {
+    pub(super) record: Keyspace,
+    /// Logs that are there, in the order of their ids.
+    logs: Arc<RwLock<Arc<[LogKeys]>>>,
+}
+
+impl Keyspaces {
+    pub(super) fn logs(&self) -> Arc<[LogKeys]> {
+        Arc::clone(&self.logs.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    pub(super) fn set_logs(&self, logs: Vec<LogKeys>) {
+        *self.logs.write().unwrap_or_else(PoisonError::into_inner) = Arc::from(logs);
+    }
+}
+
+/// Opens the index in `dir`; one that cannot be opened or has another layout is built anew. `size` is the record's.
+pub(super) fn open(dir: &Path, size: u64) -> Result<Opened, IndexError> {
+    let opened = match open_store(dir) {
         Ok(Some(opened)) => opened,
         other => {
             let reason = other
                 .err()
                 .map_or("its layout is another".to_owned(), |error| error.to_string());
-            tracing::warn!(dir = %dir.display(), reason, "the index is built anew from the log");
+            tracing::warn!(dir = %dir.display(), reason, "the index is built anew from the published logs");
             metrics::counter!("hongyan_audit_index_rebuilds_total").increment(1);
             remove(dir)?;
-            let (database, keys) = create_store(dir)?;
-            keys.insert(keys::VERSION, keys::LAYOUT)?;
-            (database, keys)
+            let (database, record) = create_store(dir)?;
+            record.insert(keys::VERSION, keys::LAYOUT)?;
+            read_store(database, record)?
         }
     };
-    let (next, last_time_unix_ms) = keys
-        .get(keys::POSITION)?
-        .and_then(|value| keys::read_position(&value))
-        .unwrap_or_default();
-    if next > size {
-        return Err(IndexError::AheadOfLog { indexed: next, size });
+    if opened.next > size {
+        return Err(IndexError::AheadOfRecord {
+            indexed: opened.next,
+            size,
+        });
     }
-    let mut counts = BTreeMap::new();
-    for pair in keys.prefix(keys::COUNTS) {
-        let (key, value) = pair.into_inner()?;
-        let action = String::from_utf8_lossy(&key[keys::COUNTS.len()..]).into_owned();
-        counts.insert(action, keys::read_number(&value).unwrap_or_default());
-    }
-    let counts = Arc::new(counts);
-    let (sender, progress) = watch::channel(Progress {
-        indexed: next,
-        counts: Arc::clone(&counts),
-    });
-    let index = Index {
-        keys: keys.clone(),
-        progress,
-    };
-    let writer = IndexWriter {
-        database,
-        keys,
-        next,
-        last_time_unix_ms,
-        counts,
-        progress: sender,
-    };
-    Ok((index, writer))
+    Ok(opened)
 }
 
 /// `None` where the layout is not this one.
-fn open_store(dir: &Path) -> Result<Option<(Database, Keyspace)>, IndexError> {
+fn open_store(dir: &Path) -> Result<Option<Opened>, IndexError> {
     let is_new = !dir.exists();
-    let (database, keys) = create_store(dir)?;
+    let (database, record) = create_store(dir)?;
     if is_new {
-        keys.insert(keys::VERSION, keys::LAYOUT)?;
+        record.insert(keys::VERSION, keys::LAYOUT)?;
     }
-    let known = keys
+    let known = record
         .get(keys::VERSION)?
         .is_some_and(|version| *version == *keys::LAYOUT);
-    Ok(known.then_some((database, keys)))
+    if known {
+        read_store(database, record).map(Some)
+    } else {
+        Ok(None)
+    }
 }
 
 fn create_store(dir: &Path) -> Result<(Database, Keyspace), IndexError> {
     let database = Database::builder(dir)
         .cache_size(CACHE_OCTETS)
         .worker_threads(WORKER_THREADS)
+        .max_journaling_size(JOURNAL_OCTETS)
         .open()?;
-    let keys = database.keyspace(KEYSPACE, KeyspaceCreateOptions::default)?;
-    Ok((database, keys))
+    let record = database.keyspace(RECORD, options)?;
+    Ok((database, record))
+}
+
+/// Postings of neighbours share most of their octets: blocks are compressed from the first merge on. Everything is found
+/// by ranges, for which filters are no help.
+fn options() -> KeyspaceCreateOptions {
+    KeyspaceCreateOptions::default()
+        .filter_policy(FilterPolicy::disabled())
+        .max_memtable_size(MEMTABLE_OCTETS)
+        .data_block_size_policy(BlockSizePolicy::all(BLOCK_OCTETS))
+        .data_block_compression_policy(CompressionPolicy::new([
+            CompressionType::None,
+            CompressionType::Lz4,
+        ]))
+}
+
+/// The keyspace of a log, made where it is missing.
+pub(super) fn keyspace_of(database: &Database, log: LogId) -> Result<Keyspace, IndexError> {
+    Ok(database.keyspace(&log.to_string(), options)?)
+}
+
+fn read_store(database: Database, record: Keyspace) -> Result<Opened, IndexError> {
+    let (next, last_time_unix_ms) = record
+        .get(keys::POSITION)?
+        .and_then(|value| keys::read_position(&value))
+        .unwrap_or_default();
+    let mut logs = BTreeMap::new();
+    let mut there = Vec::new();
+    for pair in record.prefix(keys::LOGS) {
+        let (key, row) = pair.into_inner()?;
+        let broken = || IndexError::Broken("the row of a log cannot be read".to_owned());
+        let number = keys::log_number(&key).ok_or_else(broken)?;
+        let (name, next, is_dropped) = keys::read_log_row(&row).ok_or_else(broken)?;
+        let id: LogId = name.parse().map_err(|_| broken())?;
+        logs.insert(number, (id, next, is_dropped));
+        let is_there = database.keyspace_exists(name);
+        match (is_dropped, is_there) {
+            // Killed between the row and the keyspace.
+            (true, true) => database.delete_keyspace(keyspace_of(&database, id)?)?,
+            (true, false) => {}
+            (false, true) => there.push(LogKeys {
+                id,
+                number,
+                keys: keyspace_of(&database, id)?,
+            }),
+            (false, false) => return Err(IndexError::Broken(format!("{id} has no keyspace"))),
+        }
+    }
+    there.sort_by_key(|log| log.id);
+    let keyspaces = Keyspaces {
+        record,
+        logs: Arc::new(RwLock::new(Arc::from(there))),
+    };
+    Ok(Opened {
+        database,
+        keyspaces,
+        next,
+        last_time_unix_ms,
+        logs,
+    })
 }
 
 fn remove(dir: &Path) -> Result<(), IndexError> {
@@ -158,126 +242,43 @@ fn remove(dir: &Path) -> Result<(), IndexError> {
     })
 }
 
-impl IndexWriter {
-    /// The next leaf that the index lacks.
-    pub(crate) fn next(&self) -> u64 {
-        self.next
-    }
+/// The run that holds a leaf of the record; `None` where none does.
+pub(super) fn run_of(record: &Keyspace, index: u64) -> Result<Option<places::Run>, IndexError> {
+    let runs = block_of(record, index)?;
+    Ok(places::run_of(&runs, index).copied())
+}
 
-    /// As a program with another layout would have left it.
-    #[cfg(test)]
-    pub(crate) fn forge_version(&self, version: &[u8]) {
-        self.keys.insert(keys::VERSION, version).unwrap();
-    }
+/// The runs of the block that would hold a leaf; none where there is no such block.
+pub(super) fn block_of(record: &Keyspace, index: u64) -> Result<Vec<places::Run>, IndexError> {
+    let from = index.saturating_sub(places::BLOCK_LEAVES - 1);
+    let Some(pair) = record.range(keys::places(from)..=keys::places(index)).next_back() else {
+        return Ok(Vec::new());
+    };
+    read_block(pair)
+}
 
-    /// Takes in the leaves that follow, and the new position with them, in one atomic step.
-    pub(crate) fn take_in(&mut self, leaves: &[(Leaf, AuditEvent)]) -> Result<(), IndexError> {
-        let Some((last, _)) = leaves.last() else {
-            return Ok(());
-        };
-        // Handed to the system with each commit, so that a killed process has nothing to do again. After a power cut the
-        // end may be gone, keys and position together, and is built again from the log.
-        let mut batch = self.database.batch().durability(Some(PersistMode::Buffer));
-        let counts = Arc::make_mut(&mut self.counts);
-        let mut counted = BTreeMap::new();
-        let mut time = self.last_time_unix_ms;
-        for (leaf, event) in leaves {
-            for field in Field::ALL {
-                let value = field.of(event);
-                if !value.is_empty() {
-                    batch.insert(&self.keys, Postings::new(field, value).key(leaf.index), "");
-                }
-            }
-            let index = leaf.index.to_be_bytes();
-            batch.insert(
-                &self.keys,
-                keys::sequence(&leaf.producer, leaf.epoch, leaf.seq),
-                index,
-            );
-            if leaf.received_at_unix_ms > time || leaf.index == 0 {
-                batch.insert(&self.keys, keys::time(leaf.received_at_unix_ms), index);
-                time = leaf.received_at_unix_ms;
-            }
-            let action = if counts.contains_key(&event.action) || counts.len() < MAX_ACTIONS {
-                event.action.as_str()
-            } else {
-                OTHER_ACTIONS
-            };
-            let count = counts.entry(action.to_owned()).or_default();
-            *count += 1;
-            counted.insert(action, *count);
-        }
-        for (action, count) in counted {
-            batch.insert(&self.keys, keys::count(action), count.to_be_bytes());
-        }
-        let next = last.index + 1;
-        batch.insert(&self.keys, keys::POSITION, keys::position(next, time));
-        batch.commit()?;
-        self.next = next;
-        self.last_time_unix_ms = time;
-        self.progress.send_replace(Progress {
-            indexed: next,
-            counts: Arc::clone(&self.counts),
-        });
-        Ok(())
+/// The runs of the first block behind an index; none where there is no such block.
+pub(super) fn block_behind(record: &Keyspace, index: u64) -> Result<Vec<places::Run>, IndexError> {
+    let Some(from) = index.checked_add(1) else {
+        return Ok(Vec::new());
+    };
+    match record.range(keys::places(from)..=keys::places(u64::MAX)).next() {
+        Some(pair) => read_block(pair),
+        None => Ok(Vec::new()),
     }
 }
 
-impl Index {
-    /// How far it is.
-    pub fn progress(&self) -> Progress {
-        self.progress.borrow().clone()
-    }
-
-    /// Tells when it moves.
-    pub fn watch_progress(&self) -> watch::Receiver<Progress> {
-        self.progress.clone()
-    }
-
-    /// Where a numbered event stands.
-    pub fn index_of(&self, producer: &str, epoch: u64, seq: u64) -> Result<Option<u64>, IndexError> {
-        let value = self.keys.get(keys::sequence(producer, epoch, seq))?;
-        Ok(value.and_then(|value| keys::read_number(&value)))
-    }
-
-    /// The first leaf that came at this time or later; `None` where none did.
-    pub(crate) fn first_since(&self, unix_ms: i64) -> Result<Option<u64>, IndexError> {
-        let range = keys::time(unix_ms)..=keys::time(i64::MAX);
-        match self.keys.range(range).next() {
-            Some(found) => Ok(keys::read_number(&found.value()?)),
-            None => Ok(None),
-        }
-    }
-
-    /// The first leaf of the postings within `indices`.
-    pub(crate) fn first_in(
-        &self,
-        postings: &Postings,
-        indices: RangeInclusive<u64>,
-    ) -> Result<Option<u64>, IndexError> {
-        match self.keys.range(postings.range(indices)).next() {
-            Some(found) => Ok(keys::index_of(&found.key()?)),
-            None => Ok(None),
-        }
-    }
-
-    /// The last leaf of the postings within `indices`.
-    pub(crate) fn last_in(
-        &self,
-        postings: &Postings,
-        indices: RangeInclusive<u64>,
-    ) -> Result<Option<u64>, IndexError> {
-        match self.keys.range(postings.range(indices)).next_back() {
-            Some(found) => Ok(keys::index_of(&found.key()?)),
-            None => Ok(None),
-        }
+/// The runs of the last block that begins at an index or before; none where there is no such block.
+pub(super) fn block_before(record: &Keyspace, index: u64) -> Result<Vec<places::Run>, IndexError> {
+    match record.range(keys::places(0)..=keys::places(index)).next_back() {
+        Some(pair) => read_block(pair),
+        None => Ok(Vec::new()),
     }
 }
 
-impl std::fmt::Debug for Index {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Index")
-            .field("progress", &*self.progress.borrow())
-            .finish_non_exhaustive()
-    }
+fn read_block(pair: fjall::Guard) -> Result<Vec<places::Run>, IndexError> {
+    let (key, value) = pair.into_inner()?;
+    keys::places_at(&key)
+        .and_then(|first| places::runs(first, &value))
+        .ok_or_else(|| IndexError::Broken("a block of places cannot be read".to_owned()))
 }

@@ -1,71 +1,103 @@
 //! Finding, against the plain answer of reading everything.
 
-use std::{path::Path, slice, sync::Arc};
+use std::{collections::BTreeMap, path::Path, slice};
 
-use hongyan_proto::audit::v1::{AuditEvent, Leaf};
+use hongyan_proto::audit::v1::AuditEvent;
 use proptest::{
-    prelude::{ProptestConfig, Strategy, any},
+    prelude::{ProptestConfig, any},
     prop_assert_eq, proptest,
 };
 
 use super::{
-    Conditions, Course, Field, Index, IndexError, Page, search,
-    store::{IndexWriter, open},
+    Conditions, Course, Field, Index, IndexError, Page, Whereabouts, search,
+    view::View,
+    writer::{IndexWriter, open},
+};
+use crate::{
+    publish::{Publication, TileStore, serve::Served},
+    record::{LogId, leaf},
 };
 
-type Entry = (Leaf, AuditEvent);
+const ACTIONS: [&str; 4] = [
+    "MESSAGE_FINAL",
+    "MESSAGE_ACCEPTED",
+    "VERIFY_ANSWERED",
+    "RECORD_QUERIED",
+];
 
-/// Leaves whose fields take few values, so that conditions meet and part.
-fn entries(count: u64) -> Vec<Entry> {
-    (0..count)
-        .map(|index| {
-            let leaf = Leaf {
-                index,
-                producer: format!("p{}", index % 3),
-                epoch: 1,
-                seq: index / 3 + 1,
-                received_at_unix_ms: (1_000 + index / 4 * 10).cast_signed(),
-                ..Leaf::default()
-            };
-            let event = AuditEvent {
-                action: format!("A{}", index % 2),
-                actor: format!("spiffe://td/caller/{}", index % 5),
-                message_id: if index % 7 == 0 {
-                    String::new()
-                } else {
-                    format!("m{}", index % 11)
-                },
-                trace_id: format!("{:032x}", index % 13 + 1),
-                subject_tag: vec![(index % 3) as u8; 32].into(),
-                ..AuditEvent::default()
-            };
-            (leaf, event)
-        })
-        .collect()
+/// Encodes leaves of these events, each in the log of its action, three producers taking turns.
+fn leaves(events: impl IntoIterator<Item = (i64, AuditEvent)>) -> Vec<Vec<u8>> {
+    let mut sizes: BTreeMap<LogId, u64> = BTreeMap::new();
+    let leaves = (0..).zip(events).map(|(index, (received, event))| {
+        let log = LogId::of(&event.action, received);
+        let size = sizes.entry(log).or_default();
+        let log_index = *size;
+        *size += 1;
+        let producer = format!("p{}", index % 3);
+        let number = (producer.as_str(), 1, index / 3 + 1);
+        leaf::encode(index, (log, log_index), number, received, event)
+    });
+    leaves.collect()
 }
 
-fn build(dir: &Path, entries: &[Entry], batch: usize) -> (Index, IndexWriter) {
-    let (index, mut writer) = open(dir, entries.len() as u64).unwrap();
-    let lacking = &entries[writer.next() as usize..];
+/// Leaves whose fields take few values, so that conditions meet and part.
+fn entries(count: u64) -> Vec<Vec<u8>> {
+    leaves((0..count).map(|index| {
+        let event = AuditEvent {
+            action: ACTIONS[(index * index % 7 % 4) as usize].to_owned(),
+            actor: format!("spiffe://td/caller/{}", index % 5),
+            message_id: if index % 7 == 0 {
+                String::new()
+            } else {
+                format!("m{}", index % 11)
+            },
+            trace_id: format!("{:032x}", index % 13 + 1),
+            subject_tag: vec![(index % 3) as u8; 32].into(),
+            ..AuditEvent::default()
+        };
+        ((1_000 + index / 4 * 10).cast_signed(), event)
+    }))
+}
+
+fn views(leaves: &[Vec<u8>]) -> Vec<View<'_>> {
+    leaves.iter().map(|leaf| View::of(leaf).unwrap()).collect()
+}
+
+/// An index in `dir`, over no logs: whoever only looks for places needs none.
+fn open_index(dir: &Path, size: u64) -> Result<(Index, IndexWriter), IndexError> {
+    let (keyspaces, progress, writer) = open(dir, size)?;
+    let logs = Served {
+        publication: Publication::new().0,
+        store: TileStore::open(&dir.join("tiles")).unwrap(),
+    };
+    Ok((Index::new(keyspaces, progress, logs), writer))
+}
+
+fn build(dir: &Path, leaves: &[Vec<u8>], batch: usize) -> (Index, IndexWriter) {
+    let (index, mut writer) = open_index(dir, leaves.len() as u64).unwrap();
+    let views = views(leaves);
+    let lacking = &views[writer.next() as usize..];
     for batch in lacking.chunks(batch) {
-        writer.take_in(batch).unwrap();
+        let next = batch.last().unwrap().index + 1;
+        writer.take_in(batch, next).unwrap();
     }
     (index, writer)
 }
 
-fn plain(entries: &[Entry], conditions: &Conditions, size: u64, newest_first: bool) -> Vec<u64> {
-    let mut found: Vec<_> = entries[..size as usize]
+fn plain(leaves: &[View<'_>], conditions: &Conditions, size: u64, newest_first: bool) -> Vec<u64> {
+    let mut found: Vec<_> = leaves
         .iter()
-        .filter(|(leaf, event)| {
+        .filter(|leaf| leaf.index < size)
+        .filter(|leaf| {
             let time = leaf.received_at_unix_ms;
             conditions
                 .fields
                 .iter()
-                .all(|(field, value)| field.of(event) == value)
+                .all(|(field, value)| field.of(leaf) == value)
                 && (conditions.from_unix_ms == 0 || time >= conditions.from_unix_ms)
                 && (conditions.until_unix_ms == 0 || time < conditions.until_unix_ms)
         })
-        .map(|(leaf, _)| leaf.index)
+        .map(|leaf| leaf.index)
         .collect();
     if newest_first {
         found.reverse();
@@ -105,7 +137,7 @@ fn every_condition_alone_and_with_others() {
     let trace = (Field::Trace, format!("{:032x}", 4).into_bytes());
     let actor = (Field::Actor, b"spiffe://td/caller/2".to_vec());
     let subject = (Field::Subject, vec![1; 32]);
-    let action = (Field::Action, b"A1".to_vec());
+    let action = (Field::Action, b"MESSAGE_FINAL".to_vec());
     let unknown = (Field::Action, b"NEVER".to_vec());
     let table: [(&[_], i64, i64); 12] = [
         (&[], 0, 0),
@@ -132,7 +164,7 @@ fn every_condition_alone_and_with_others() {
                 let found = all_pages(&index, &conditions, 200, newest_first, most);
                 assert_eq!(
                     found,
-                    plain(&entries, &conditions, 200, newest_first),
+                    plain(&views(&entries), &conditions, 200, newest_first),
                     "{conditions:?}"
                 );
             }
@@ -173,28 +205,20 @@ fn an_empty_record_answers_nothing() {
 #[test]
 fn a_page_does_a_bounded_amount_of_work_and_the_next_goes_on() {
     // Two conditions that part at every leaf: each leaf costs a look and none is found.
-    let entries: Vec<_> = (0..30_000)
-        .map(|index| {
-            let leaf = Leaf {
-                index,
-                received_at_unix_ms: 1,
-                seq: index + 1,
-                ..Leaf::default()
-            };
-            let event = if index % 2 == 0 {
-                AuditEvent {
-                    action: "A".into(),
-                    ..AuditEvent::default()
-                }
-            } else {
-                AuditEvent {
-                    actor: "B".into(),
-                    ..AuditEvent::default()
-                }
-            };
-            (leaf, event)
-        })
-        .collect();
+    let entries = leaves((0..30_000).map(|index| {
+        let event = if index % 2 == 0 {
+            AuditEvent {
+                action: "A".into(),
+                ..AuditEvent::default()
+            }
+        } else {
+            AuditEvent {
+                actor: "B".into(),
+                ..AuditEvent::default()
+            }
+        };
+        (1, event)
+    }));
     let dir = tempfile::tempdir().unwrap();
     let (index, _writer) = build(&dir.path().join("i"), &entries, 4_096);
     let conditions = Conditions {
@@ -215,17 +239,18 @@ fn a_page_does_a_bounded_amount_of_work_and_the_next_goes_on() {
 }
 
 #[test]
-fn numbers_and_counts_are_told_and_survive_a_restart_and_a_rebuild() {
+fn numbers_places_and_counts_are_told_and_survive_a_restart_and_a_rebuild() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("i");
     let entries = entries(100);
     let (first, writer) = build(&path, &entries, 33);
     let told = first.progress();
     assert_eq!(told.indexed, 100);
-    assert_eq!(
-        *told.counts,
-        [("A0".to_owned(), 50), ("A1".to_owned(), 50)].into()
-    );
+    let mut counts = BTreeMap::new();
+    for leaf in views(&entries) {
+        *counts.entry(leaf.action.to_owned()).or_insert(0) += 1;
+    }
+    assert_eq!(*told.counts, counts);
     drop((first, writer));
     for rebuilt in [false, true] {
         if rebuilt {
@@ -233,31 +258,124 @@ fn numbers_and_counts_are_told_and_survive_a_restart_and_a_rebuild() {
         }
         let (index, writer) = build(&path, &entries, 10);
         assert_eq!(index.progress(), told);
-        for (leaf, _) in &entries {
-            let found = index.index_of(&leaf.producer, leaf.epoch, leaf.seq).unwrap();
+        for leaf in views(&entries) {
+            let found = index.index_of(leaf.producer, leaf.epoch, leaf.seq).unwrap();
             assert_eq!(found, Some(leaf.index));
+            let place = Whereabouts::At(leaf.log.parse().unwrap(), leaf.log_index);
+            assert_eq!(index.place_of(leaf.index).unwrap(), place);
         }
-        assert_eq!(index.index_of("p0", 2, 1).unwrap(), None);
+        for (producer, epoch, seq) in [
+            ("p0", 2, 1),
+            ("p0", 1, 0),
+            ("p0", 1, 35),
+            ("p", 1, 1),
+            ("p00", 1, 1),
+        ] {
+            assert_eq!(index.index_of(producer, epoch, seq).unwrap(), None);
+        }
+        assert_eq!(index.place_of(100).unwrap(), Whereabouts::NotYet);
         drop((index, writer));
     }
 }
 
 #[test]
-fn an_index_that_is_ahead_of_the_log_tells_that_the_log_lost_events() {
+fn an_epoch_that_began_again_is_found_in_both_lives() {
+    let dir = tempfile::tempdir().unwrap();
+    let log = LogId::of("A", 1);
+    let leaves: Vec<_> = [1, 2, 3, 4, 5, 2, 3]
+        .into_iter()
+        .zip(0..)
+        .map(|(seq, index)| leaf::encode(index, (log, index), ("p", 1, seq), 1, AuditEvent::default()))
+        .collect();
+    let (index, _writer) = build(&dir.path().join("i"), &leaves, 5);
+    let found = [1, 2, 3, 4, 5, 6].map(|seq| index.index_of("p", 1, seq).unwrap());
+    assert_eq!(found, [Some(0), Some(5), Some(6), Some(3), Some(4), None]);
+}
+
+#[test]
+fn an_index_that_is_ahead_of_the_record_tells_that_it_lost_events() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("i");
     drop(build(&path, &entries(50), 50));
     let error = open(&path, 49).map(|_| ()).unwrap_err();
-    assert!(
-        matches!(
-            error,
-            IndexError::AheadOfLog {
-                indexed: 50,
-                size: 49
-            }
-        ),
-        "{error}"
+    let is_told = matches!(
+        error,
+        IndexError::AheadOfRecord {
+            indexed: 50,
+            size: 49
+        }
     );
+    assert!(is_told, "{error}");
+}
+
+#[test]
+fn a_dropped_log_is_gone_and_the_others_answer_as_before() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("i");
+    let entries = entries(200);
+    let all = views(&entries);
+    let gone = LogId::of("MESSAGE_ACCEPTED", 1_000);
+    let left: Vec<_> = all
+        .iter()
+        .copied()
+        .filter(|leaf| leaf.log != gone.to_string())
+        .collect();
+    assert!(left.len() > 50 && left.len() < 150);
+    let check = |index: &Index| {
+        for conditions in [
+            Conditions::default(),
+            Conditions {
+                fields: vec![(Field::Actor, b"spiffe://td/caller/2".to_vec())],
+                ..Conditions::default()
+            },
+            Conditions {
+                from_unix_ms: 1_105,
+                until_unix_ms: 1_350,
+                ..Conditions::default()
+            },
+        ] {
+            for newest_first in [false, true] {
+                assert_eq!(
+                    all_pages(index, &conditions, 200, newest_first, 7),
+                    plain(&left, &conditions, 200, newest_first)
+                );
+            }
+        }
+        for leaf in &all {
+            let place = if left.contains(leaf) {
+                Whereabouts::At(leaf.log.parse().unwrap(), leaf.log_index)
+            } else {
+                Whereabouts::Gone
+            };
+            assert_eq!(index.place_of(leaf.index).unwrap(), place);
+        }
+        assert!(!index.progress().counts.contains_key("MESSAGE_ACCEPTED"));
+    };
+    let (index, mut writer) = build(&path, &entries, 64);
+    writer.drop_log(gone).unwrap();
+    writer.drop_log(gone).unwrap();
+    check(&index);
+    assert_eq!(writer.next_of(gone), None);
+    let told = index.progress();
+    // Whose number it was stays known.
+    for leaf in &all {
+        let found = index.index_of(leaf.producer, leaf.epoch, leaf.seq).unwrap();
+        assert_eq!(found, Some(leaf.index));
+    }
+    drop((index, writer));
+    // After a restart, and built anew from what is left.
+    let (index, writer) = open_index(&path, 200).unwrap();
+    check(&index);
+    assert_eq!((index.progress(), writer.next_of(gone)), (told.clone(), None));
+    drop((index, writer));
+    std::fs::remove_dir_all(&path).unwrap();
+    let (index, mut writer) = open_index(&path, 200).unwrap();
+    for batch in left.chunks(30) {
+        writer.take_in(batch, batch.last().unwrap().index + 1).unwrap();
+    }
+    writer.take_in(&[], 200).unwrap();
+    check(&index);
+    assert_eq!(index.progress(), told);
 }
 
 #[test]
@@ -276,29 +394,20 @@ fn an_index_that_cannot_be_read_or_has_another_layout_is_built_anew() {
     assert_eq!(index.progress().indexed, 50);
     writer.forge_version(b"0");
     drop((index, writer));
-    let (_index, writer) = open(&path, 50).unwrap();
+    let (_index, writer) = open_index(&path, 50).unwrap();
     assert_eq!(writer.next(), 0);
 }
 
 #[test]
 fn actions_beyond_the_limit_are_counted_together() {
     let dir = tempfile::tempdir().unwrap();
-    let entries: Vec<_> = (0..600)
-        .map(|index| {
-            let leaf = Leaf {
-                index,
-                seq: index + 1,
-                ..Leaf::default()
-            };
-            (
-                leaf,
-                AuditEvent {
-                    action: format!("A{index}"),
-                    ..AuditEvent::default()
-                },
-            )
-        })
-        .collect();
+    let entries = leaves((0..600).map(|index| {
+        let event = AuditEvent {
+            action: format!("A{index}"),
+            ..AuditEvent::default()
+        };
+        (1, event)
+    }));
     let (index, _writer) = build(&dir.path().join("i"), &entries, 64);
     let counts = index.progress().counts;
     assert_eq!((counts.len(), counts["OTHER"]), (513, 88));
@@ -315,16 +424,17 @@ proptest! {
         size in 0_u64..=150,
         newest_first in any::<bool>(),
         most in 1_usize..40,
-        batch in (1_usize..80).prop_map(Arc::new),
+        batch in 1_usize..80,
     ) {
         let entries = entries(150);
+        let views = views(&entries);
         let dir = tempfile::tempdir().unwrap();
-        let (index, _writer) = build(&dir.path().join("i"), &entries, *batch);
+        let (index, _writer) = build(&dir.path().join("i"), &entries, batch);
         let fields = picks
             .into_iter()
             .map(|(field, nth)| {
                 let field = Field::ALL[field];
-                (field, field.of(&entries[nth as usize + 1].1).to_vec())
+                (field, field.of(&views[nth as usize + 1]).to_vec())
             })
             .filter(|(_, value)| !value.is_empty())
             .collect();
@@ -335,6 +445,6 @@ proptest! {
             until_unix_ms: if open_until { 0 } else { until },
         };
         let found = all_pages(&index, &conditions, size, newest_first, most);
-        prop_assert_eq!(found, plain(&entries, &conditions, size, newest_first));
+        prop_assert_eq!(found, plain(&views, &conditions, size, newest_first));
     }
 }

@@ -1,6 +1,9 @@
 //! What of the record others can check by now.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use hongyan_tlog::{Hash, key::Verifier};
 use tokio::sync::{Notify, watch};
@@ -29,6 +32,8 @@ pub struct State {
     pub logs: Arc<BTreeMap<LogId, Published>>,
     /// The last checkpoint of each log that is closed, as soon as it is signed, which is before it is published.
     pub finals: Arc<BTreeMap<LogId, FinalCheckpoint>>,
+    /// Logs whose entries were dropped when their time was over.
+    pub pruned: Arc<BTreeSet<LogId>>,
 }
 
 /// A handle for readers; cheap to clone.

@@ -214,7 +214,7 @@ impl Publisher {
     }
 
     /// Takes in a leaf of the record, in its order. What its log has already is passed over.
-    pub(crate) fn replay(&mut self, index: u64, bytes: &[u8]) -> Result<(), PublishError> {
+    pub fn replay(&mut self, index: u64, bytes: &[u8]) -> Result<(), PublishError> {
         let wrong = |reason| PublishError::Leaf { index, reason };
         let Standing {
             log: id,
@@ -296,7 +296,7 @@ impl Publisher {
     }
 
     /// All leaves of the record are in: nothing that was signed may be missing.
-    pub(crate) fn replayed(&self) -> Result<(), PublishError> {
+    pub fn replayed(&self) -> Result<(), PublishError> {
         for (id, log) in &self.logs {
             let locked = log.signed.as_ref().map_or(0, |signed| signed.checkpoint.size());
             let have = log.recorded;
@@ -314,7 +314,7 @@ impl Publisher {
 
     /// Publishes until the token is cancelled and everything on record is published, at most once in `interval` unless
     /// somebody waits for it. An error ends it, and must end the process: what is on disk is known at a start alone.
-    pub(crate) async fn run(
+    pub async fn run(
         mut self,
         reader: LogReader,
         mut head: watch::Receiver<Head>,
@@ -454,6 +454,7 @@ impl Publisher {
             through,
             logs: Arc::new(logs),
             finals: Arc::new(finals.map(|end| (end.log, end)).collect()),
+            pruned: Arc::default(),
         });
     }
 }

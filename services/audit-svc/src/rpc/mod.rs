@@ -18,17 +18,16 @@ use hongyan_proto::audit::v1::{
     QueryResponse, RevealEntryRequest, RevealEntryResponse, SequenceGap, WatchRequest, WatchResponse,
     audit_service_server::AuditService,
 };
-use prost::Message as _;
 use tokio::sync::Semaphore;
 use tonic::{Request, Response, Status};
 
 use crate::{
-    index::{self, Course, Index, IndexError},
+    index::{self, Conditions, Course, Index, IndexError},
     known::{self, Again, Known, Unknown},
     own,
     publish::serve::Served,
     question::{Question, Resume, token},
-    record::{Place, Placed, Record, Stopped, Submission, leaf},
+    record::{Place, Placed, Record, Stopped, Submission},
 };
 
 /// A missing number is told as a gap after a minute: until then it may be on its way.
@@ -85,7 +84,14 @@ impl AuditRpc {
                 Placed::Recorded(place) => found.push(place),
                 _ => match known.next() {
                     Some(Known::Here(place)) => found.push(place),
-                    _ => {
+                    Some(Known::Gone) => {
+                        return Err(Problem::precondition(
+                            "EVENT_GONE",
+                            "an event is on record under this producer, epoch and seq, and its entry was dropped \
+                             when the time of its log was over",
+                        ));
+                    }
+                    Some(Known::Reused(_)) | None => {
                         return Err(Problem::conflict(
                             "SEQUENCE_REUSED",
                             "another event is on record under this producer, epoch and seq",
@@ -104,7 +110,7 @@ impl AuditRpc {
             None => self.record.head().size,
         };
         self.record_question(peer, &request).await?;
-        if !known::index_reaches(&self.index, size).await {
+        if !self.index.reaches(size).await {
             return Err(behind());
         }
         let course = Course {
@@ -113,15 +119,15 @@ impl AuditRpc {
             resume: question.resume.map(|resume| resume.index),
             most: question.page_size,
         };
-        let (index, record) = (self.index.clone(), self.record.clone());
-        let read = tokio::task::spawn_blocking(move || {
-            let page = index::search(&index, &question.conditions, course)?;
-            read_page(&record, page)
-        });
-        let (leaves, resume) = match read.await {
-            Ok(read) => read.map_err(|error| Problem::internal(&error))?,
+        let (index, conditions) = (self.index.clone(), question.conditions.clone());
+        let searched = tokio::task::spawn_blocking(move || index::search(&index, &conditions, course));
+        let page = match searched.await {
+            Ok(page) => page.map_err(|error| Problem::internal(&error))?,
             Err(_) => return Err(stopped(Stopped)),
         };
+        let (leaves, resume) = read_page(&self.index, &question.conditions, page)
+            .await
+            .map_err(|error| Problem::internal(&error))?;
         let next_page_token = resume.map(|index| token(&request, Resume { index, size }));
         Ok(QueryResponse {
             leaves,
@@ -280,28 +286,26 @@ impl AuditService for AuditRpc {
 }
 
 /// The leaves of a page as far as one answer holds them, and where the next page begins.
-fn read_page(record: &Record, page: index::Page) -> Result<(Vec<Leaf>, Option<u64>), IndexError> {
+async fn read_page(
+    index: &Index,
+    conditions: &Conditions,
+    page: index::Page,
+) -> Result<(Vec<Leaf>, Option<u64>), IndexError> {
     let mut leaves = Vec::with_capacity(page.indices.len());
     let mut octets = 0;
     for wanted in page.indices {
-        let wrong = |reason| IndexError::Leaf {
-            index: wanted,
-            reason,
+        // A log may go, by its time, between the search and the reading.
+        let Some(found) = index.leaf(wanted).await? else {
+            continue;
         };
-        let bytes = record
-            .reader()
-            .read(wanted)?
-            .ok_or_else(|| wrong("is not in the log".to_owned()))?;
-        let (leaf, event) = leaf::decode(wanted, &bytes).map_err(wrong)?;
-        let leaf = Leaf {
-            event: Some(event),
-            ..leaf
-        };
-        octets += leaf.encoded_len();
+        if !conditions.are_met_by(&found)? {
+            continue;
+        }
+        octets += found.octets.len();
         if octets > MAX_PAGE_OCTETS && !leaves.is_empty() {
             return Ok((leaves, Some(wanted)));
         }
-        leaves.push(leaf);
+        leaves.push(found.leaf);
     }
     Ok((leaves, page.resume))
 }

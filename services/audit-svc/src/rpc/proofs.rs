@@ -15,11 +15,10 @@ use hongyan_tlog::{
 };
 use tokio::{runtime::Handle, task};
 
-use super::{AuditRpc, stopped};
+use super::{AuditRpc, behind, stopped};
 use crate::{
-    index::IndexError,
     publish::{ProofError, Published, Subtrees},
-    record::{LogId, Stopped, leaf},
+    record::{LogId, Stopped},
 };
 
 /// How long a caller waits for an event's checkpoint before it is sent away.
@@ -148,19 +147,14 @@ impl AuditRpc {
             return Err(Problem::invalid().field("index", why));
         }
         self.wait_published(index + 1).await?;
-        let reader = self.record.reader().clone();
-        let read = task::spawn_blocking(move || {
-            let wrong = |reason| IndexError::Leaf { index, reason };
-            let octets = reader
-                .read(index)?
-                .ok_or_else(|| wrong("is not in the log".to_owned()))?;
-            let (leaf, _) = leaf::decode(index, &octets).map_err(wrong)?;
-            let log = leaf::log_of(&leaf).map_err(wrong)?;
-            Ok::<_, IndexError>((log, leaf.log_index, octets))
-        });
-        read.await
-            .map_err(|_| stopped(Stopped))?
-            .map_err(|error| Problem::internal(&error))
+        if !self.index.reaches(index + 1).await {
+            return Err(behind());
+        }
+        let found = self.index.leaf(index).await;
+        let found = found
+            .map_err(|error| Problem::internal(&error))?
+            .ok_or_else(gone)?;
+        Ok((found.log, found.log_index, found.octets))
     }
 
     /// A leaf by its place in its log, from the published bundle.
@@ -192,6 +186,14 @@ impl AuditRpc {
             )),
         }
     }
+}
+
+/// A leaf that was on record, for as long as its log was kept.
+pub(super) fn gone() -> Problem {
+    Problem::not_found(
+        "GONE",
+        "the event was on record; its entry was dropped when the time of its log was over",
+    )
 }
 
 pub(super) fn log_named(name: &str, field: &str) -> Result<LogId, Problem> {

@@ -120,6 +120,8 @@ impl Recorder {
         for (work, known) in seen.into_iter().zip(known) {
             match known {
                 Known::Here(place) => spans.placed(work.nth, place.index),
+                // On record once, for as long as its log was kept.
+                Known::Gone => {}
                 Known::Reused(place) => {
                     let Numbered {
                         producer,
