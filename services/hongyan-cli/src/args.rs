@@ -141,6 +141,9 @@ pub(crate) enum Audit {
     Head,
     /// Fetch and check the proof that an event is on record
     Proof(Proof),
+    /// Take a log home, whole or in part; every entry is checked as it comes. Run it again where it broke off, or to fetch
+    /// what came since
+    Export(Export),
     /// Check a copied directory of logs, without any service; names the first wrong entry
     Verify(VerifyLogs),
     /// Make the key that signs a record's checkpoints
@@ -167,6 +170,25 @@ pub(crate) struct Proof {
     pub(crate) out: Option<PathBuf>,
 }
 
+/// A whole log becomes the directory that the service itself has (C2SP tlog-tiles); a part of one, its bundles with what
+/// proves that nothing is missing between them. `audit verify` checks both.
+#[derive(Debug, Args)]
+pub(crate) struct Export {
+    /// The log, e.g. cdr/2026h2/0
+    pub(crate) log: String,
+    /// The first entry, where not all are wanted; widened to whole bundles of 256
+    #[arg(long)]
+    pub(crate) from: Option<u64>,
+    /// The entry behind the last; widened alike
+    #[arg(long)]
+    pub(crate) until: Option<u64>,
+    /// Believe this key and not the one that the service names
+    #[arg(long)]
+    pub(crate) key: Option<Verifier>,
+    /// The directory to put it in; made where it is not there
+    pub(crate) out: PathBuf,
+}
+
 /// The directory is one log, or holds several: a copy of what the service keeps in tiles.dir.
 #[derive(Debug, Args)]
 pub(crate) struct VerifyLogs {
@@ -176,6 +198,10 @@ pub(crate) struct VerifyLogs {
     /// log of the same record
     #[arg(long = "key", required = true)]
     pub(crate) keys: Vec<Verifier>,
+    /// Whole bundles of entries may be missing at a log's beginning, as when they were kept long enough and dropped; their
+    /// hashes are checked
+    #[arg(long)]
+    pub(crate) pruned: bool,
 }
 
 /// Whoever has this key can sign another history: keep it where only audit-svc reads it.

@@ -4,9 +4,7 @@ mod check;
 
 use std::{
     fs,
-    io::{IsTerminal as _, Write as _},
     path::{Path, PathBuf},
-    time::{Duration, Instant},
 };
 
 use hongyan_tlog::{checkpoint::Checkpoint, key::Verifier, note::Note};
@@ -15,16 +13,16 @@ use serde_json::json;
 use crate::{
     answer::{Answer, Failure},
     args::VerifyLogs,
+    copied::{CHECKPOINT, Copied, PART, Part},
     exit::Exit,
+    progress::Progress,
     screen::Screen,
     table::table,
 };
-use check::{Bad, check};
+use check::{Bad, Checking};
 
-const CHECKPOINT: &str = "checkpoint";
 /// `<class>/<period>/<partition>` below the directory, and one more for a copy in a folder of its own.
 const MAX_DEPTH: usize = 4;
-const PROGRESS_EVERY: Duration = Duration::from_millis(200);
 
 /// One log of the directory.
 struct Checked {
@@ -38,6 +36,9 @@ struct Found {
     origin: String,
     size: u64,
     root: String,
+    /// The entries that are there: all of them, where it is no part.
+    from: u64,
+    until: u64,
 }
 
 pub(crate) fn run(args: &VerifyLogs, screen: Screen) -> Result<Answer, Failure> {
@@ -55,7 +56,7 @@ pub(crate) fn run(args: &VerifyLogs, screen: Screen) -> Result<Answer, Failure> 
         .map(|dir| {
             let name = dir.strip_prefix(&args.dir).unwrap_or(dir).display().to_string();
             let name = if name.is_empty() { ".".to_owned() } else { name };
-            let result = check_log(dir, &args.keys, |done, size| progress.show(&name, done, size));
+            let result = check_log(dir, args, |done, size| progress.show(&name, done, size));
             Checked { name, result }
         })
         .collect();
@@ -75,25 +76,63 @@ fn find_logs(dir: &Path, depth: usize, found: &mut Vec<PathBuf>) -> std::io::Res
     Ok(())
 }
 
-fn check_log(dir: &Path, keys: &[Verifier], progress: impl FnMut(u64, u64)) -> Result<Found, Bad> {
-    let wrong = |why: String| Bad { index: None, why };
-    let octets = fs::read(dir.join(CHECKPOINT)).map_err(|error| wrong(format!("checkpoint: {error}")))?;
-    let note = Note::parse(&octets).map_err(|error| wrong(format!("checkpoint: {error}")))?;
-    let checkpoint = Checkpoint::parse(note.text()).map_err(|error| wrong(format!("checkpoint: {error}")))?;
+fn check_log(dir: &Path, args: &VerifyLogs, progress: impl FnMut(u64, u64)) -> Result<Found, Bad> {
+    let wrong = |file: &'static str| {
+        move |why: String| Bad {
+            index: None,
+            why: format!("{file}: {why}"),
+        }
+    };
+    let files = Copied::at(dir);
+    let checkpoint = signed(&files, &args.keys).map_err(wrong(CHECKPOINT))?;
+    let part = match files.text(PART).map_err(wrong(PART))? {
+        None => None,
+        Some(octets) => Some(Part::parse(&octets).map_err(wrong(PART))?),
+    };
+    let checking = Checking {
+        files: &files,
+        checkpoint: &checkpoint,
+        may_be_pruned: args.pruned,
+    };
+    let (from, until) = match &part {
+        None => (checking.whole(progress)?, checkpoint.size()),
+        Some(part) => {
+            checking.part(part, progress)?;
+            (part.from, part.until)
+        }
+    };
+    Ok(Found {
+        origin: checkpoint.origin().to_owned(),
+        size: checkpoint.size(),
+        root: checkpoint.root().to_string(),
+        from,
+        until,
+    })
+}
+
+/// The checkpoint, signed by one of the keys.
+fn signed(files: &Copied, keys: &[Verifier]) -> Result<Checkpoint, String> {
+    let octets = files.text(CHECKPOINT)?.ok_or("is missing")?;
+    let note = Note::parse(&octets).map_err(|error| error.to_string())?;
+    let checkpoint = Checkpoint::parse(note.text()).map_err(|error| error.to_string())?;
     // One key signs all logs of an organisation, under the name of each.
     let named: Vec<_> = keys
         .iter()
         .filter_map(|key| key.named(checkpoint.origin()).ok())
         .collect();
-    note.verified_by(&named)
-        .map_err(|error| wrong(format!("checkpoint: {error}")))?;
-    let read = |path: &str| fs::read(dir.join(path)).map_err(|error| error.to_string());
-    check(&checkpoint, read, progress)?;
-    Ok(Found {
-        origin: checkpoint.origin().to_owned(),
-        size: checkpoint.size(),
-        root: checkpoint.root().to_string(),
-    })
+    note.verified_by(&named).map_err(|error| error.to_string())?;
+    Ok(checkpoint)
+}
+
+impl Found {
+    /// How many there are, and which of them are here where that is not all.
+    fn entries(&self) -> String {
+        if (self.from, self.until) == (0, self.size) {
+            self.size.to_string()
+        } else {
+            format!("{} to {} of {}", self.from, self.until, self.size)
+        }
+    }
 }
 
 /// One wrong log is a no.
@@ -102,7 +141,7 @@ fn render(checked: &[Checked], screen: Screen) -> Answer {
         Ok(found) => [
             log.name.clone(),
             "ok".to_owned(),
-            found.size.to_string(),
+            found.entries(),
             found.root.chars().take(16).collect(),
         ],
         Err(_) => [log.name.clone(), "WRONG".to_owned(), String::new(), String::new()],
@@ -123,6 +162,8 @@ fn render(checked: &[Checked], screen: Screen) -> Answer {
             "ok": true,
             "origin": found.origin,
             "entries": found.size,
+            "from": found.from,
+            "until": found.until,
             "root": found.root,
         }),
         Err(bad) => json!({
@@ -136,40 +177,5 @@ fn render(checked: &[Checked], screen: Screen) -> Answer {
         text: parts.join("\n"),
         json: json!({"ok": all_right, "logs": logs.collect::<Vec<_>>()}),
         exit: if all_right { Exit::Yes } else { Exit::No },
-    }
-}
-
-/// A line on the terminal that says how far it is; nothing where nobody looks.
-struct Progress {
-    is_seen: bool,
-    next: Instant,
-}
-
-impl Progress {
-    fn new() -> Self {
-        Self {
-            is_seen: std::io::stderr().is_terminal(),
-            next: Instant::now(),
-        }
-    }
-
-    fn show(&mut self, name: &str, done: u64, size: u64) {
-        if !self.is_seen || Instant::now() < self.next {
-            return;
-        }
-        self.next = Instant::now() + PROGRESS_EVERY;
-        let percent = done.saturating_mul(100).checked_div(size).unwrap_or(100);
-        let bar = "#".repeat((percent / 5) as usize);
-        // A terminal that is gone needs no progress.
-        let _ = write!(
-            std::io::stderr(),
-            "\r\x1b[K{name} [{bar:<20}] {percent:>3} %  {done} of {size} entries"
-        );
-    }
-
-    fn clear(&self) {
-        if self.is_seen {
-            let _ = write!(std::io::stderr(), "\r\x1b[K");
-        }
     }
 }

@@ -1,5 +1,6 @@
 //! The commands. Each asks, and renders what came; rendering is pure.
 
+mod audit_export;
 mod audit_head;
 mod audit_keygen;
 mod audit_proof;
@@ -40,6 +41,7 @@ pub(crate) async fn run(cli: Cli, clients: &Clients) -> Result<Answer, Failure> 
         Command::Audit(Audit::Query(args)) => audit_query::run(*args, clients, screen).await,
         Command::Audit(Audit::Head) => audit_head::run(clients, screen).await,
         Command::Audit(Audit::Proof(args)) => audit_proof::run(args, clients).await,
+        Command::Audit(Audit::Export(args)) => audit_export::run(&args, clients).await,
         Command::Audit(Audit::Verify(args)) => audit_verify::run(&args, screen),
         Command::Audit(Audit::Keygen(args)) => audit_keygen::run(&args),
         Command::Status => status::run(clients, screen).await,
