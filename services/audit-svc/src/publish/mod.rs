@@ -16,7 +16,9 @@
 
 mod error;
 mod growing;
+mod load;
 mod locks;
+mod log;
 mod proofs;
 mod published;
 mod publisher;

@@ -3,22 +3,9 @@
 //! Everything here can be done again: leaves come from the record in the same order, so they make the same files and the
 //! same roots, and a file that is there already is compared and not replaced.
 
-use std::{
-    collections::BTreeMap,
-    ops::ControlFlow,
-    path::Path,
-    sync::Arc,
-    time::{Duration, SystemTime},
-};
+use std::{collections::BTreeMap, ops::ControlFlow, path::Path, sync::Arc, time::Duration};
 
-use hongyan_tlog::{
-    Tile,
-    checkpoint::Checkpoint,
-    edge::{Edge, EdgeError},
-    key::{Signer, Verifier},
-    note::Note,
-    tile::Kind,
-};
+use hongyan_tlog::{Tile, key::Signer};
 use tokio::{
     runtime::Handle,
     sync::{Notify, watch},
@@ -28,15 +15,15 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    PublishError,
-    growing::Growing,
+    PublishError, load,
     locks::Locks,
-    published::{Publication, Published, State},
+    log::{Log, Signed},
+    published::{Publication, State},
     store::TileStore,
 };
 use crate::{
     log::LogReader,
-    record::{FinalCheckpoint, Head, LogId, leaf, leaf::Standing, turn::Opening},
+    record::{Head, LogId, leaf, leaf::Standing, turn::Opening},
 };
 
 /// Leaves taken into their logs between two checkpoints, at most: they stand in memory until they are written.
@@ -44,33 +31,12 @@ const ROUND_LEAVES: u64 = 32_768;
 /// And their octets, about.
 const ROUND_OCTETS: usize = 32 << 20;
 
-/// A checkpoint that was signed and is in the locks.
-#[derive(Debug, Clone)]
-struct Signed {
-    note: Arc<str>,
-    checkpoint: Checkpoint,
-}
-
 /// Whether a round took in all that was on record when it began.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Round {
     Whole,
     /// It was long enough, and the next one follows at once.
     Cut,
-}
-
-#[derive(Debug)]
-struct Log {
-    growing: Growing,
-    signer: Signer,
-    /// In the locks.
-    signed: Option<Signed>,
-    /// Leaves under the checkpoint beside the tiles.
-    stored: u64,
-    /// Leaves that the record has.
-    recorded: u64,
-    /// Its last leaf is one that closes it.
-    is_closed: bool,
 }
 
 /// Publishes the logs of a record.
@@ -81,7 +47,7 @@ pub struct Publisher {
     locks: Locks,
     logs: BTreeMap<LogId, Log>,
     /// Leaves of the record taken in.
-    through: u64,
+    taken: u64,
     state: watch::Sender<State>,
     hurry: Arc<Notify>,
     runtime: Handle,
@@ -90,7 +56,7 @@ pub struct Publisher {
 impl std::fmt::Debug for Publisher {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Publisher")
-            .field("through", &self.through)
+            .field("taken", &self.taken)
             .finish_non_exhaustive()
     }
 }
@@ -113,104 +79,22 @@ impl Publisher {
             store: tiles,
             locks,
             logs: BTreeMap::new(),
-            through: 0,
+            taken: 0,
             state,
             hurry,
             runtime,
         };
         for (id, note) in publisher.locks.all()? {
-            let log = publisher.open_log(id, &note)?;
+            let signer = publisher.signer_of(id)?;
+            let log = load::log(&publisher.store, &publisher.runtime, id, signer, &note)?;
             publisher.logs.insert(id, log);
         }
         Ok((publisher, publication))
     }
 
-    /// A log that was published before: its lock is the truth, its tiles must lead there.
-    fn open_log(&self, id: LogId, note: &str) -> Result<Log, PublishError> {
-        let signer = self.signer.named(&id.origin(&self.organisation))?;
-        let lock = read_checkpoint(id, "lock", note.as_bytes(), signer.verifier())?;
-        let stored = match self.runtime.block_on(self.store.checkpoint(id))? {
-            None => None,
-            Some(octets) => Some(read_checkpoint(id, "checkpoint", &octets, signer.verifier())?.checkpoint),
-        };
-        let (size, locked) = (
-            stored.as_ref().map_or(0, Checkpoint::size),
-            lock.checkpoint.size(),
-        );
-        if size > locked {
-            return Err(PublishError::LockBehind {
-                log: id,
-                stored: size,
-                locked,
-            });
-        }
-        let growing = self.load(id, size)?;
-        let roots = [stored.as_ref(), Some(&lock.checkpoint)];
-        for checkpoint in roots.into_iter().flatten() {
-            if checkpoint.size() == size && *checkpoint.root() != growing.root() {
-                return Err(PublishError::OtherRoot { log: id, size });
-            }
-        }
-        Ok(Log {
-            is_closed: self.is_closed(id, size)?,
-            growing,
-            signer,
-            signed: Some(lock),
-            stored: size,
-            recorded: 0,
-        })
-    }
-
-    /// A log as its tiles have it.
-    fn load(&self, id: LogId, size: u64) -> Result<Growing, PublishError> {
-        let read = |tile: Tile| {
-            let found = self
-                .runtime
-                .block_on(self.store.tile(id, tile))
-                .map_err(|error| error.to_string())?;
-            found.ok_or_else(|| "is missing".to_owned())
-        };
-        let wrong = |tile, reason| PublishError::Tile {
-            log: id,
-            tile,
-            reason,
-        };
-        let edge = Edge::load(size, read).map_err(|error| match error {
-            EdgeError::Tile { tile, source } => wrong(tile, source),
-            EdgeError::WrongLength {
-                tile,
-                expected,
-                found,
-            } => wrong(tile, format!("should have {expected} octets and has {found}")),
-        })?;
-        let mut bundle = Vec::new();
-        if let Some(tile) = Tile::all(Kind::Entries, size).last().filter(Tile::is_partial) {
-            bundle = read(tile).map_err(|reason| wrong(tile, reason))?;
-            let entries = hongyan_tlog::bundle::entries(&bundle, tile.width())
-                .map_err(|error| wrong(tile, error.to_string()))?;
-            // The edge's hashes were checked by the root; the entries must be theirs.
-            let hashes: Vec<u8> = hongyan_tlog::bundle::leaf_hashes(&entries)
-                .iter()
-                .flat_map(|hash| *hash.as_bytes())
-                .collect();
-            let beside = edge.partial().find(|(tile, _)| tile.kind() == Kind::Hashes(0));
-            if beside.is_none_or(|(_, octets)| octets != hashes) {
-                return Err(wrong(
-                    tile,
-                    "its entries are not those of the tile of hashes".to_owned(),
-                ));
-            }
-        }
-        Ok(Growing::new(edge, bundle))
-    }
-
-    /// Whether the last leaf of a log of this size closed it.
-    fn is_closed(&self, id: LogId, size: u64) -> Result<bool, PublishError> {
-        let Some(last) = size.checked_sub(1) else {
-            return Ok(false);
-        };
-        let entry = self.runtime.block_on(self.store.entry(id, last, size))?;
-        Ok(leaf::closes(&entry))
+    /// The key under the log's own name.
+    fn signer_of(&self, id: LogId) -> Result<Signer, PublishError> {
+        Ok(self.signer.named(&id.origin(&self.organisation))?)
     }
 
     /// Takes in a leaf of the record, in its order. What its log has already is passed over.
@@ -222,7 +106,7 @@ impl Publisher {
             closes,
             opens,
         } = leaf::standing(index, bytes).map_err(wrong)?;
-        self.through = index.saturating_add(1);
+        self.taken = index.saturating_add(1);
         if opens
             && self
                 .logs
@@ -231,16 +115,12 @@ impl Publisher {
         {
             self.opens(id, index, bytes)?;
         }
-        let log = match self.logs.entry(id) {
-            std::collections::btree_map::Entry::Occupied(log) => log.into_mut(),
-            std::collections::btree_map::Entry::Vacant(none) => none.insert(Log {
-                growing: Growing::default(),
-                signer: self.signer.named(&id.origin(&self.organisation))?,
-                signed: None,
-                stored: 0,
-                recorded: 0,
-                is_closed: false,
-            }),
+        if !self.logs.contains_key(&id) {
+            let signer = self.signer_of(id)?;
+            self.logs.insert(id, Log::new(signer));
+        }
+        let Some(log) = self.logs.get_mut(&id) else {
+            return Err(wrong(format!("{id} is not there")));
         };
         log.recorded = log_index.saturating_add(1);
         let size = log.growing.size();
@@ -259,18 +139,19 @@ impl Publisher {
             .push(bytes)
             .map_err(|error| wrong(error.to_string()))?;
         log.is_closed = closes;
+        log.unpublished_from.get_or_insert(index);
         // A checkpoint that was signed before its files were all written: now they can be.
         let size = log.growing.size();
         let due = log
-            .signed
-            .as_ref()
-            .filter(|signed| log.stored < size && signed.checkpoint.size() == size)
+            .pending()
+            .filter(|signed| signed.checkpoint.size() == size)
             .cloned();
         if let Some(signed) = due {
             if *signed.checkpoint.root() != log.growing.root() {
                 return Err(PublishError::OtherRoot { log: id, size });
             }
-            self.runtime.block_on(write(&self.store, id, log, &signed))?;
+            self.write(id)?;
+            self.publish(id, signed)?;
         }
         Ok(())
     }
@@ -298,7 +179,7 @@ impl Publisher {
     /// All leaves of the record are in: nothing that was signed may be missing.
     pub fn replayed(&self) -> Result<(), PublishError> {
         for (id, log) in &self.logs {
-            let locked = log.signed.as_ref().map_or(0, |signed| signed.checkpoint.size());
+            let locked = log.locked();
             let have = log.recorded;
             if have < locked {
                 return Err(PublishError::RolledBack {
@@ -325,7 +206,7 @@ impl Publisher {
         let mut due = Instant::now();
         loop {
             let size = head.borrow_and_update().size;
-            let is_behind = self.through < size || self.has_unsigned();
+            let is_behind = self.taken < size || self.is_unpublished();
             if is_behind {
                 tokio::select! {
                     () = end.cancelled() => {}
@@ -357,31 +238,32 @@ impl Publisher {
         }
     }
 
-    fn has_unsigned(&self) -> bool {
-        self.logs.values().any(Log::has_unsigned)
+    fn is_unpublished(&self) -> bool {
+        self.logs.values().any(|log| log.unpublished_from.is_some())
     }
 
     /// One checkpoint of every log that has new leaves.
     fn round(&mut self, reader: &LogReader) -> Result<Round, PublishError> {
         let started = Instant::now();
         let round = self.take_in(reader)?;
-        let ids: Vec<_> = self
-            .logs
-            .iter()
-            .filter(|(_, log)| log.has_unsigned())
-            .map(|(id, _)| *id)
-            .collect();
-        for id in ids {
-            self.publish(id)?;
+        let ids = self.logs.iter().filter(|(_, log)| log.has_unsigned());
+        for id in ids.map(|(id, _)| *id).collect::<Vec<_>>() {
+            self.sign(id)?;
+            self.write(id)?;
+        }
+        let pending = self.logs.iter();
+        let pending = pending.filter_map(|(id, log)| Some((*id, log.pending()?.clone())));
+        for (id, signed) in pending.collect::<Vec<_>>() {
+            self.publish(id, signed)?;
         }
         self.tell();
         metrics::histogram!("hongyan_audit_publish_seconds").record(started.elapsed());
-        metrics::gauge!("hongyan_audit_published").set(self.through as f64);
+        metrics::gauge!("hongyan_audit_published").set(self.taken as f64);
         Ok(round)
     }
 
     fn take_in(&mut self, reader: &LogReader) -> Result<Round, PublishError> {
-        let from = self.through;
+        let from = self.taken;
         let mut octets = 0;
         let mut result = Ok(());
         reader.read_range(from..from.saturating_add(ROUND_LEAVES), |index, bytes| {
@@ -394,126 +276,56 @@ impl Publisher {
             }
         })?;
         result?;
-        let is_cut = octets >= ROUND_OCTETS || self.through - from >= ROUND_LEAVES;
+        let is_cut = octets >= ROUND_OCTETS || self.taken - from >= ROUND_LEAVES;
         Ok(if is_cut { Round::Cut } else { Round::Whole })
     }
 
-    /// Signs, swaps the lock, writes the files, and then the checkpoint beside them.
-    fn publish(&mut self, id: LogId) -> Result<(), PublishError> {
+    /// Signs a log and swaps its lock.
+    fn sign(&mut self, id: LogId) -> Result<(), PublishError> {
+        if let Some(log) = self.logs.get_mut(&id) {
+            let signed = log.sign(id)?;
+            let old = log.signed.as_ref().map(|signed| &*signed.note);
+            self.locks.swap(id, old, &signed.note)?;
+            log.signed = Some(signed);
+        }
+        Ok(())
+    }
+
+    /// Writes the files of a log as it is.
+    fn write(&mut self, id: LogId) -> Result<(), PublishError> {
         let Some(log) = self.logs.get_mut(&id) else {
             return Ok(());
         };
-        let origin = id.origin(&self.organisation);
-        let place = "lock";
-        let checkpoint =
-            Checkpoint::new(&origin, log.growing.size(), log.growing.root()).map_err(|source| {
-                PublishError::Checkpoint {
-                    place,
-                    log: id,
-                    source,
-                }
-            })?;
-        let note = Note::sign(&checkpoint.to_string(), &log.signer, unix_s()).map_err(|source| {
-            PublishError::Note {
-                place,
-                log: id,
-                source,
-            }
-        })?;
-        let signed = Signed {
-            note: Arc::from(note.to_string()),
-            checkpoint,
+        let files = log.growing.take_files();
+        let partial = files.iter().map(|(tile, _)| *tile).filter(Tile::is_partial);
+        log.partials.extend(partial);
+        self.runtime.block_on(self.store.create(id, files))
+    }
+
+    /// Puts a checkpoint beside the files that it covers, and removes what they made needless.
+    fn publish(&mut self, id: LogId, signed: Signed) -> Result<(), PublishError> {
+        let Some(log) = self.logs.get_mut(&id) else {
+            return Ok(());
         };
-        let old = log.signed.as_ref().map(|signed| &*signed.note);
-        self.locks.swap(id, old, &signed.note)?;
-        log.signed = Some(signed.clone());
-        self.runtime.block_on(write(&self.store, id, log, &signed))?;
+        self.runtime
+            .block_on(self.store.put_checkpoint(id, &signed.note))?;
+        log.is_published(signed);
+        let needless = log.take_needless();
+        self.runtime.block_on(self.store.remove(id, needless))?;
         metrics::counter!("hongyan_audit_checkpoints_total", "class" => id.class().as_str()).increment(1);
         Ok(())
     }
 
     fn tell(&self) {
-        let logs = self.logs.iter().filter_map(|(id, log)| {
-            let signed = log
-                .signed
-                .as_ref()
-                .filter(|signed| signed.checkpoint.size() == log.stored)?;
-            let published = Published {
-                size: log.stored,
-                root: *signed.checkpoint.root(),
-                note: Arc::clone(&signed.note),
-                verifier: log.signer.verifier().clone(),
-            };
-            Some((*id, published))
-        });
-        let logs: BTreeMap<_, _> = logs.collect();
-        // Between a start and the first round, leaves on record may still wait for their checkpoint.
-        let through = if self.has_unsigned() { 0 } else { self.through };
+        let logs = self.logs.iter();
+        let logs = logs.filter_map(|(id, log)| Some((*id, log.told()?)));
         let finals = self.logs.iter().filter_map(|(id, log)| log.end(*id));
+        let unpublished = self.logs.values().filter_map(|log| log.unpublished_from);
         self.state.send_replace(State {
-            through,
-            logs: Arc::new(logs),
+            through: unpublished.min().unwrap_or(self.taken),
+            logs: Arc::new(logs.collect()),
             finals: Arc::new(finals.map(|end| (end.log, end)).collect()),
             pruned: Arc::default(),
         });
     }
-}
-
-impl Log {
-    fn has_unsigned(&self) -> bool {
-        let signed = self.signed.as_ref().map_or(0, |signed| signed.checkpoint.size());
-        self.growing.size() > signed
-    }
-
-    /// The last checkpoint of a log that is closed and signed to its end.
-    fn end(&self, id: LogId) -> Option<FinalCheckpoint> {
-        let signed = self
-            .signed
-            .as_ref()
-            .filter(|_| self.is_closed && !self.has_unsigned())?;
-        Some(FinalCheckpoint {
-            log: id,
-            origin: signed.checkpoint.origin().to_owned(),
-            size: signed.checkpoint.size(),
-            root: *signed.checkpoint.root(),
-            note: Arc::clone(&signed.note),
-        })
-    }
-}
-
-/// The files of a signed checkpoint, then the checkpoint.
-async fn write(store: &TileStore, id: LogId, log: &mut Log, signed: &Signed) -> Result<(), PublishError> {
-    let files = log.growing.take_files();
-    let full: Vec<_> = files
-        .iter()
-        .map(|(tile, _)| *tile)
-        .filter(|tile| !tile.is_partial())
-        .collect();
-    store.create(id, files).await?;
-    store.put_checkpoint(id, &signed.note).await?;
-    log.stored = signed.checkpoint.size();
-    store.remove_partials(id, &full).await
-}
-
-fn read_checkpoint(
-    log: LogId,
-    place: &'static str,
-    octets: &[u8],
-    verifier: &Verifier,
-) -> Result<Signed, PublishError> {
-    let wrong = |source| PublishError::Note { place, log, source };
-    let note = Note::parse(octets).map_err(wrong)?;
-    note.verified_by(std::slice::from_ref(verifier)).map_err(wrong)?;
-    let checkpoint = Checkpoint::parse_of(verifier.name(), note.text())
-        .map_err(|source| PublishError::Checkpoint { place, log, source })?;
-    Ok(Signed {
-        note: Arc::from(note.to_string()),
-        checkpoint,
-    })
-}
-
-fn unix_s() -> u64 {
-    SystemTime::now()
-        .duration_since(SystemTime::UNIX_EPOCH)
-        .map_or(0, |since| since.as_secs())
 }

@@ -72,22 +72,36 @@ impl TileStore {
         }
     }
 
-    /// Removes the partial forms of files that are there in full.
-    pub(crate) async fn remove_partials(&self, log: LogId, full: &[Tile]) -> Result<(), PublishError> {
-        for tile in full {
-            let dir = ObjectPath::from(format!("{log}/{}.p", tile.full()));
-            let found: Vec<_> = self
-                .0
-                .list(Some(&dir))
-                .map_ok(|found| found.location)
-                .try_collect()
-                .await
-                .map_err(failed("listing", &dir))?;
-            for path in found {
-                self.0.delete(&path).await.map_err(failed("removing", &path))?;
-            }
-        }
-        Ok(())
+    /// The partial forms of a file that are there.
+    pub(crate) async fn partials(&self, log: LogId, tile: Tile) -> Result<Vec<Tile>, PublishError> {
+        let dir = ObjectPath::from(format!("{log}/{}.p", tile.full()));
+        let found: Vec<_> = self
+            .0
+            .list(Some(&dir))
+            .map_ok(|found| found.location)
+            .try_collect()
+            .await
+            .map_err(failed("listing", &dir))?;
+        let prefix = format!("{log}/");
+        let tiles = found
+            .iter()
+            .filter_map(|path| path.as_ref().strip_prefix(&prefix)?.parse().ok());
+        Ok(tiles.collect())
+    }
+
+    /// Removes files; those that are not there are no matter.
+    pub(crate) async fn remove(&self, log: LogId, tiles: Vec<Tile>) -> Result<(), PublishError> {
+        stream::iter(tiles)
+            .map(|tile| async move {
+                let path = tile_path(log, tile);
+                match self.0.delete(&path).await {
+                    Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
+                    Err(source) => Err(failed("removing", &path)(source)),
+                }
+            })
+            .buffer_unordered(AT_ONCE)
+            .try_collect()
+            .await
     }
 
     /// Puts a checkpoint where everybody looks for it.
@@ -185,7 +199,16 @@ mod tests {
         let path = dir.path().join("tiles/cdr/1970h1/0/tile/0/x001/234.p/7");
         assert_eq!(std::fs::read(path).unwrap(), [1, 2]);
         assert_eq!(store.tile(log, tile).await.unwrap(), Some(vec![1, 2]));
-        store.remove_partials(log, &[tile]).await.unwrap();
+        let other: Tile = "tile/0/x001/234.p/8".parse().unwrap();
+        store.create(log, vec![(other, vec![1])]).await.unwrap();
+        let mut partials = store.partials(log, tile).await.unwrap();
+        partials.sort_by_key(Tile::width);
+        assert_eq!(partials, [tile, other]);
+        // Twice: what is gone is no matter.
+        for _ in 0..2 {
+            store.remove(log, vec![tile]).await.unwrap();
+        }
+        assert_eq!(store.partials(log, tile.full()).await.unwrap(), [other]);
         assert_eq!(store.tile(log, tile).await.unwrap(), None);
     }
 }
