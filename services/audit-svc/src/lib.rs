@@ -36,6 +36,7 @@ mod own;
 pub mod publish;
 mod question;
 pub mod record;
+pub mod recovery;
 pub mod rpc;
 mod service;
 mod settings;
@@ -43,6 +44,7 @@ pub mod stream;
 #[cfg(test)]
 mod testing;
 mod turner;
+pub mod upkeep;
 
 pub use service::build;
 pub use settings::Settings;

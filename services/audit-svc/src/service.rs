@@ -14,14 +14,15 @@ use crate::{
     log::{Cut, LogError},
     own,
     publish::{
-        Publisher, TileStore,
+        TileStore,
         serve::{self, Served},
     },
-    record::{self, Host, Placed, Record, now_unix_ms},
+    record::{Host, Placed, Record, now_unix_ms},
+    recovery::{self, Places, Recovered},
     rpc::{AuditRpc, GAP_AGE_MS},
     settings::Settings,
     stream::{self, StreamSink},
-    turner,
+    turner, upkeep,
 };
 
 const GAP_LOOK: Duration = Duration::from_secs(10);
@@ -42,9 +43,16 @@ pub async fn build(settings: Settings, ctx: Context) -> Result<Service, BuildErr
     } = {
         let epoch = now_unix_ms().unsigned_abs();
         let host = Host::new(Arc::clone(&ctx.instance), epoch, &actor);
-        let settings = settings.clone();
+        let places = Places {
+            journal: settings.dir.join("log"),
+            segment_octets: settings.segment_octets,
+            locks: settings.locks_dir.clone(),
+            tiles: TileStore::open(&settings.tiles_dir)?,
+            organisation: settings.organisation.clone(),
+            signer,
+        };
         let runtime = Handle::current();
-        task::spawn_blocking(move || recover(&settings, signer, host, runtime)).await??
+        task::spawn_blocking(move || recovery::recover(places, host, runtime)).await??
     };
     let record = opened.record;
     let size = record.head().size;
@@ -56,6 +64,10 @@ pub async fn build(settings: Settings, ctx: Context) -> Result<Service, BuildErr
     ctx.spawn(
         "record",
         watch_record(opened.ended, appends.clone(), ctx.calls_ended.clone()),
+    );
+    ctx.spawn(
+        "upkeep",
+        upkeep::run(opened.upkeep, logs.publication.clone(), ctx.calls_ended.clone()),
     );
     ctx.spawn(
         "publisher",
@@ -100,42 +112,6 @@ pub async fn build(settings: Settings, ctx: Context) -> Result<Service, BuildErr
         .max_decoding_message_size(MAX_MESSAGE_OCTETS)
         .max_encoding_message_size(MAX_MESSAGE_OCTETS);
     Ok(Service::default().with(server))
-}
-
-/// What was found on disk.
-struct Recovered {
-    opened: record::Opened,
-    publisher: Publisher,
-    logs: Served,
-}
-
-/// Reads locks, tiles and record, and sees that they fit together. Blocks.
-fn recover(
-    settings: &Settings,
-    signer: Signer,
-    host: Host,
-    runtime: Handle,
-) -> Result<Recovered, BuildError> {
-    let store = TileStore::open(&settings.tiles_dir)?;
-    let (mut publisher, publication) = Publisher::open(
-        &settings.organisation,
-        signer,
-        store.clone(),
-        &settings.locks_dir,
-        runtime,
-    )?;
-    let opened = record::open(
-        &settings.dir.join("log"),
-        settings.segment_octets,
-        host,
-        |index, bytes| publisher.replay(index, bytes).map_err(|error| error.to_string()),
-    )?;
-    publisher.replayed()?;
-    Ok(Recovered {
-        opened,
-        publisher,
-        logs: Served { publication, store },
-    })
 }
 
 /// Nothing is asked of who reads: what is there is signed, and holds no personal data in clear.

@@ -12,10 +12,11 @@ use tokio::runtime::Handle;
 
 use crate::{
     index::Index,
-    publish::{Publication, PublishError, Publisher, TileStore, serve::Served},
-    record::{self, Clock, Host, Record},
+    publish::{TileStore, serve::Served},
+    record::{Clock, Host, Record},
+    recovery::{self, Places, Recovered, RecoveryError},
     rpc::AuditRpc,
-    turner,
+    turner, upkeep,
 };
 
 /// Whom the records of tests belong to.
@@ -27,28 +28,16 @@ pub(crate) fn signer() -> Signer {
 }
 
 /// Opens record and logs in a directory.
-pub(crate) fn open_record(
-    dir: &Path,
-    host: Host,
-    runtime: Handle,
-) -> Result<(record::Opened, Publisher, Publication, TileStore), PublishError> {
-    let store = TileStore::open(&dir.join("tiles"))?;
-    let (mut publisher, publication) =
-        Publisher::open(ORGANISATION, signer(), store.clone(), &dir.join("locks"), runtime)?;
-    let mut wrong = None;
-    let opened = record::open(&dir.join("log"), 1 << 20, host, |index, bytes| {
-        publisher.replay(index, bytes).map_err(|error| {
-            let said = error.to_string();
-            wrong = Some(error);
-            said
-        })
-    });
-    if let Some(wrong) = wrong {
-        return Err(wrong);
-    }
-    let opened = opened?;
-    publisher.replayed()?;
-    Ok((opened, publisher, publication, store))
+pub(crate) fn open_record(dir: &Path, host: Host, runtime: Handle) -> Result<Recovered, RecoveryError> {
+    let places = Places {
+        journal: dir.join("log"),
+        segment_octets: 1 << 20,
+        locks: dir.join("locks"),
+        tiles: TileStore::open(&dir.join("tiles"))?,
+        organisation: ORGANISATION.to_owned(),
+        signer: signer(),
+    };
+    recovery::recover(places, host, runtime)
 }
 
 /// A record in a directory, its index following it.
@@ -60,6 +49,7 @@ pub(crate) struct Kept {
     logs: Served,
     publisher: tokio::task::JoinHandle<()>,
     turner: tokio::task::JoinHandle<()>,
+    upkeep: tokio::task::JoinHandle<()>,
     stop: tokio_util::sync::CancellationToken,
 }
 
@@ -78,9 +68,12 @@ impl Kept {
     async fn open_for(dir: &Path, host: Host) -> Self {
         let (runtime, place) = (Handle::current(), dir.to_owned());
         let opened = tokio::task::spawn_blocking(move || open_record(&place, host, runtime));
-        let (opened, publisher, publication, store) = opened.await.unwrap().unwrap();
+        let Recovered {
+            opened,
+            publisher,
+            logs,
+        } = opened.await.unwrap().unwrap();
         let record = opened.record;
-        let logs = Served { publication, store };
         let (index, follower) = Index::open(&dir.join("index"), record.head().size, logs.clone()).unwrap();
         let stop = tokio_util::sync::CancellationToken::new();
         let run = follower.run(stop.clone());
@@ -96,7 +89,9 @@ impl Kept {
             std::time::Duration::from_millis(10),
             stop.clone(),
         );
+        let upkeep = upkeep::run(opened.upkeep, logs.publication.clone(), stop.clone());
         Self {
+            upkeep: tokio::spawn(async move { upkeep.await.unwrap() }),
             record,
             index,
             ended: opened.ended,
@@ -128,12 +123,14 @@ impl Kept {
             logs,
             publisher,
             turner,
+            upkeep,
             stop,
         } = self;
         stop.cancel();
         follower.await.unwrap();
         publisher.await.unwrap();
         turner.await.unwrap();
+        upkeep.await.unwrap();
         drop((record, index, logs));
         ended.await.unwrap().unwrap();
     }

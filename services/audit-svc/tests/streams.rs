@@ -8,8 +8,9 @@ use std::{collections::BTreeMap, ops::ControlFlow, path::Path, sync::Arc, time::
 
 use hongyan_audit_svc::{
     index::Index,
-    publish::{Publisher, TileStore, serve::Served},
-    record::{self, Host, Record},
+    publish::TileStore,
+    record::{Host, Record},
+    recovery::{Places, Recovered, recover},
     stream::{self, StreamSink},
 };
 use hongyan_proto::audit::v1::{AuditEvent, Leaf};
@@ -33,28 +34,33 @@ struct Running {
 }
 
 /// Record and logs in a directory.
-fn open(dir: &Path, runtime: Handle) -> (record::Opened, Publisher, Served) {
-    let store = TileStore::open(&dir.join("tiles")).unwrap();
+fn open(dir: &Path, runtime: Handle) -> Recovered {
     let signer = Signer::from_seed("audit.hongyan.test", Algorithm::Ed25519, &[7; 32]).unwrap();
-    let (mut publisher, publication) =
-        Publisher::open("hongyan.test", signer, store.clone(), &dir.join("locks"), runtime).unwrap();
     let host = Host::new(
         Arc::from("audit-svc-test"),
         Uuid::now_v7().as_u64_pair().0,
         "spiffe://hongyan.test/svc/audit",
     );
-    let opened = record::open(&dir.join("log"), 1 << 20, host, |index, octets| {
-        publisher.replay(index, octets).map_err(|error| error.to_string())
-    });
-    publisher.replayed().unwrap();
-    (opened.unwrap(), publisher, Served { publication, store })
+    let places = Places {
+        journal: dir.join("log"),
+        segment_octets: 1 << 20,
+        locks: dir.join("locks"),
+        tiles: TileStore::open(&dir.join("tiles")).unwrap(),
+        organisation: "hongyan.test".to_owned(),
+        signer,
+    };
+    recover(places, host, runtime).unwrap()
 }
 
 impl Running {
     fn start(dir: &Path, redis: &Redis) -> Self {
         let (runtime, place) = (Handle::current(), dir.to_owned());
         let opened = std::thread::spawn(move || open(&place, runtime)).join();
-        let (opened, publisher, logs) = opened.unwrap();
+        let Recovered {
+            opened,
+            publisher,
+            logs,
+        } = opened.unwrap();
         let record = opened.record;
         let (index, follow) = Index::open(&dir.join("index"), record.head().size, logs).unwrap();
         let (stop, stop_behind) = (CancellationToken::new(), CancellationToken::new());

@@ -81,6 +81,15 @@ pub fn recover(
     })
 }
 
+/// The index of the first leaf of the log in `dir`, by the name of its oldest segment; `None` where there is no segment.
+pub fn first_index(dir: &Path) -> Result<Option<u64>, LogError> {
+    if !dir.exists() {
+        return Ok(None);
+    }
+    let segments = recover::segment_files(dir)?;
+    Ok(segments.first().map(|(first, _)| *first))
+}
+
 impl Recovered {
     /// The index of the first leaf that is there; that of the next one where none is.
     pub fn first_index(&self) -> u64 {

@@ -23,6 +23,11 @@ impl Pruner {
         }
     }
 
+    /// Whether [`Pruner::prune_below`] would delete something.
+    pub fn has_below(&self, index: u64) -> bool {
+        self.shared.oldest_below(index).is_some()
+    }
+
     /// Deletes every closed segment all of whose leaves stand below `index`; says how many. Oldest first, and each durably
     /// before the next, so that a crash leaves no hole. Blocks on the disk.
     pub fn prune_below(&self, index: u64) -> Result<u64, LogError> {

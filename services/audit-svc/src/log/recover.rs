@@ -116,7 +116,8 @@ pub(crate) fn cut_off(dir: &Path, cut: &Cut) -> Result<(), LogError> {
     file.sync_all().map_err(LogError::io("syncing", &cut.path))
 }
 
-fn segment_files(dir: &Path) -> Result<Vec<(u64, PathBuf)>, LogError> {
+/// The segments of a directory by the index of their first leaf, in order.
+pub(crate) fn segment_files(dir: &Path) -> Result<Vec<(u64, PathBuf)>, LogError> {
     let mut names = Vec::new();
     for entry in fs::read_dir(dir).map_err(LogError::io("listing", dir))? {
         let entry = entry.map_err(LogError::io("listing", dir))?;

@@ -107,6 +107,16 @@ pub enum PublishError {
         /// What is wrong with it.
         reason: String,
     },
+    /// An entry of a log is not the leaf that stands there.
+    #[error("{log}: entry {log_index}: {reason}")]
+    Entry {
+        /// Which log.
+        log: LogId,
+        /// Where in it.
+        log_index: u64,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// A leaf of the record does not follow the log's last one.
     #[error("leaf {index} of the record: {reason}")]
     Leaf {

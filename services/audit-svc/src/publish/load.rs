@@ -4,6 +4,7 @@ use hongyan_tlog::{
     Tile, bundle,
     edge::{Edge, EdgeError},
     key::Signer,
+    leaf_hash,
     tile::{Kind, MAX_LEVEL},
 };
 use tokio::runtime::Handle;
@@ -52,12 +53,18 @@ pub(super) fn log(
             partials.extend(runtime.block_on(store.partials(id, tile))?);
         }
     }
+    let last = last_entry(store, runtime, id, size)?;
     Ok(Log {
         growing,
         partials,
         signed: Some(lock),
         published,
-        is_closed: is_closed(store, runtime, id, size)?,
+        recorded: size,
+        is_closed: last.as_deref().is_some_and(leaf::closes),
+        last: match &last {
+            Some(entry) => Some((index_of(id, size, entry)?, leaf_hash(entry))),
+            None => None,
+        },
         ..Log::new(signer)
     })
 }
@@ -104,11 +111,33 @@ fn growing(store: &TileStore, runtime: &Handle, id: LogId, size: u64) -> Result<
     Ok(Growing::new(edge, entries))
 }
 
-/// Whether the last leaf of a log of this size closed it.
-fn is_closed(store: &TileStore, runtime: &Handle, id: LogId, size: u64) -> Result<bool, PublishError> {
+/// The last entry of a log of this size.
+fn last_entry(
+    store: &TileStore,
+    runtime: &Handle,
+    id: LogId,
+    size: u64,
+) -> Result<Option<Vec<u8>>, PublishError> {
     let Some(last) = size.checked_sub(1) else {
-        return Ok(false);
+        return Ok(None);
     };
-    let entry = runtime.block_on(store.entry(id, last, size))?;
-    Ok(leaf::closes(&entry))
+    runtime.block_on(store.entry(id, last, size)).map(Some)
+}
+
+/// Where the last entry of a log of this size stands in the record.
+fn index_of(id: LogId, size: u64, entry: &[u8]) -> Result<u64, PublishError> {
+    let log_index = size.saturating_sub(1);
+    let wrong = |reason| PublishError::Entry {
+        log: id,
+        log_index,
+        reason,
+    };
+    let (index, standing) = leaf::standing_of(entry).map_err(wrong)?;
+    if (standing.log, standing.log_index) == (id, log_index) {
+        return Ok(index);
+    }
+    Err(wrong(format!(
+        "says that it is number {} of {}",
+        standing.log_index, standing.log
+    )))
 }

@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::SystemTime};
 
 use hongyan_tlog::{
-    Tile,
+    Hash, Tile,
     checkpoint::Checkpoint,
     key::{Signer, Verifier},
     note::Note,
@@ -49,6 +49,9 @@ pub(super) struct Log {
     pub(super) published: Option<Signed>,
     /// Leaves that the record has.
     pub(super) recorded: u64,
+    /// At the start, the last leaf under the checkpoint beside the tiles: where it stands in the record, and its hash.
+    /// `None` where there is none, or its entry is not kept any more.
+    pub(super) last: Option<(u64, Hash)>,
     /// Its last leaf is one that closes it.
     pub(super) is_closed: bool,
     /// The record's index of its first leaf that no published checkpoint covers.
@@ -66,6 +69,7 @@ impl Log {
             signed: None,
             published: None,
             recorded: 0,
+            last: None,
             is_closed: false,
             unpublished_from: None,
             partials: Vec::new(),

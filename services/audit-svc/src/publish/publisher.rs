@@ -31,6 +31,8 @@ const ROUND_LEAVES: u64 = 32_768;
 /// And their octets, about.
 const ROUND_OCTETS: usize = 32 << 20;
 
+mod recovery;
+
 /// Whether a round took in all that was on record when it began.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Round {
@@ -48,6 +50,9 @@ pub struct Publisher {
     logs: BTreeMap<LogId, Log>,
     /// Leaves of the record taken in.
     taken: u64,
+    /// While the journal is read at a start: the first leaf that was left for a round, because nothing that was signed needs
+    /// it.
+    left: Option<u64>,
     state: watch::Sender<State>,
     hurry: Arc<Notify>,
     runtime: Handle,
@@ -80,6 +85,7 @@ impl Publisher {
             locks,
             logs: BTreeMap::new(),
             taken: 0,
+            left: None,
             state,
             hurry,
             runtime,
@@ -98,7 +104,7 @@ impl Publisher {
     }
 
     /// Takes in a leaf of the record, in its order. What its log has already is passed over.
-    pub fn replay(&mut self, index: u64, bytes: &[u8]) -> Result<(), PublishError> {
+    fn replay(&mut self, index: u64, bytes: &[u8]) -> Result<(), PublishError> {
         let wrong = |reason| PublishError::Leaf { index, reason };
         let Standing {
             log: id,
@@ -122,7 +128,7 @@ impl Publisher {
         let Some(log) = self.logs.get_mut(&id) else {
             return Err(wrong(format!("{id} is not there")));
         };
-        log.recorded = log_index.saturating_add(1);
+        log.recorded = log.recorded.max(log_index.saturating_add(1));
         let size = log.growing.size();
         if log_index < size {
             return Ok(());
@@ -174,23 +180,6 @@ impl Publisher {
         Err(wrong(format!(
             "{id} begins behind an end that {origin} does not have"
         )))
-    }
-
-    /// All leaves of the record are in: nothing that was signed may be missing.
-    pub fn replayed(&self) -> Result<(), PublishError> {
-        for (id, log) in &self.logs {
-            let locked = log.locked();
-            let have = log.recorded;
-            if have < locked {
-                return Err(PublishError::RolledBack {
-                    log: *id,
-                    locked,
-                    have,
-                });
-            }
-        }
-        self.tell();
-        Ok(())
     }
 
     /// Publishes until the token is cancelled and everything on record is published, at most once in `interval` unless
@@ -322,7 +311,9 @@ impl Publisher {
         let finals = self.logs.iter().filter_map(|(id, log)| log.end(*id));
         let unpublished = self.logs.values().filter_map(|log| log.unpublished_from);
         self.state.send_replace(State {
-            through: unpublished.min().unwrap_or(self.taken),
+            through: unpublished
+                .min()
+                .map_or(self.taken, |first| first.min(self.taken)),
             logs: Arc::new(logs.collect()),
             finals: Arc::new(finals.map(|end| (end.log, end)).collect()),
             pruned: Arc::default(),

@@ -18,7 +18,8 @@ use tonic::Request;
 
 use super::PublishError;
 use crate::{
-    record::{Host, LogId},
+    record::{Host, LogId, Misfit, OpenError},
+    recovery::RecoveryError,
     testing::{Kept, event, of_peer, open_record, signer},
 };
 
@@ -97,7 +98,9 @@ pub(super) fn copy(from: &Path, to: &Path) {
         if entry.file_type().unwrap().is_dir() {
             copy(&entry.path(), &to);
         } else {
-            fs::copy(entry.path(), to).unwrap();
+            let copied = fs::copy(entry.path(), to);
+            // What is renamed meanwhile is there under its other name, or will be.
+            assert!(copied.is_ok() || !entry.path().exists(), "{copied:?}");
         }
     }
 }
@@ -153,11 +156,11 @@ impl Moments {
     }
 }
 
-async fn start(dir: &Path) -> Result<(), PublishError> {
+async fn start(dir: &Path) -> Result<(), RecoveryError> {
     let (dir, runtime) = (dir.to_owned(), Handle::current());
     let host = Host::of_test("audit-svc-test", 1);
     let opened = tokio::task::spawn_blocking(move || {
-        let (opened, ..) = open_record(&dir, host, runtime)?;
+        let opened = open_record(&dir, host, runtime)?.opened;
         // The thread that writes holds the directory's lock until it has ended.
         drop(opened.record);
         opened.ended.blocking_recv().unwrap().unwrap();
@@ -327,18 +330,19 @@ async fn a_rollback_is_refused_and_named() {
         [("log", "before"), ("locks", "behind"), ("tiles", "behind")],
     );
     let refused = start(&dir).await.unwrap_err();
-    assert!(
-        matches!(refused, PublishError::RolledBack { log: of, locked, have }
-            if (of, locked, have) == (log, behind, before)),
-        "{refused}"
-    );
+    // The record holds no other log, so that places in it are those of the log.
+    let RecoveryError::Record(OpenError::Misfit(refused)) = refused else {
+        panic!("{refused}");
+    };
+    let (end, index) = (before, behind - 1);
+    assert_eq!(refused, Misfit::JournalBehindLogs { end, index, log });
     let dir = moments.mixed(
         "locks",
         [("log", "behind"), ("locks", "before"), ("tiles", "behind")],
     );
     let refused = start(&dir).await.unwrap_err();
     assert!(
-        matches!(refused, PublishError::LockBehind { log: of, stored, locked }
+        matches!(refused, RecoveryError::Logs(PublishError::LockBehind { log: of, stored, locked })
             if (of, stored, locked) == (log, behind, before)),
         "{refused}"
     );
@@ -384,7 +388,10 @@ async fn a_second_process_is_refused() {
     let dir = tempfile::tempdir().unwrap();
     let kept = Kept::open(dir.path()).await;
     let refused = start(dir.path()).await.unwrap_err();
-    assert!(matches!(refused, PublishError::Locked(_)), "{refused}");
+    assert!(
+        matches!(refused, RecoveryError::Logs(PublishError::Locked(_))),
+        "{refused}"
+    );
     // One that holds another lock, on another machine say, is found by the checkpoint that it put there.
     append(&kept, 1, 1).await;
     let log = log_of(&kept).await;

@@ -19,6 +19,7 @@ use tokio::runtime::Handle;
 use super::tests::{append, check, checkpoint, copy};
 use crate::{
     record::{Clock, Host, LogId},
+    recovery::Recovered,
     testing::{Kept, event, open_record},
     turner,
 };
@@ -147,8 +148,12 @@ async fn killed_between_any_two_steps_the_turn_is_completed() {
     };
     let to = living.clone();
     let opened = tokio::task::spawn_blocking(move || open_record(&to, host, runtime));
-    let (opened, publisher, publication, _) = opened.await.unwrap().unwrap();
-    let record = opened.record;
+    let Recovered {
+        opened,
+        publisher,
+        logs,
+    } = opened.await.unwrap().unwrap();
+    let (record, publication) = (opened.record, logs.publication);
     now.store(H2, Ordering::SeqCst);
     let waits = tokio::spawn({
         let record = record.clone();

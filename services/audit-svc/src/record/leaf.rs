@@ -3,6 +3,8 @@
 //! The encoding is deterministic (fields in the order of their numbers, attributes sorted by key), so that whoever has a
 //! decoded leaf can compute its hash.
 
+use std::sync::Arc;
+
 use hongyan_proto::audit::v1::{AuditEvent, Leaf};
 use prost::Message as _;
 
@@ -121,6 +123,13 @@ pub(crate) fn standing(index: u64, bytes: &[u8]) -> Result<Standing, String> {
     Ok(standing)
 }
 
+/// Where an encoded leaf stands, in the record and in its log; says what is wrong with it.
+pub(crate) fn standing_of(bytes: &[u8]) -> Result<(u64, Standing), String> {
+    let (place, standing) = standing_anywhere(bytes)?;
+    is_at(place.index, place.version, place.index)?;
+    Ok((place.index, standing))
+}
+
 /// Whether an encoded leaf is the last one of its log; false for octets that are none.
 pub(crate) fn closes(bytes: &[u8]) -> bool {
     standing_anywhere(bytes).is_ok_and(|(_, standing)| standing.closes)
@@ -137,6 +146,30 @@ fn standing_anywhere(bytes: &[u8]) -> Result<(PlaceOnly, Standing), String> {
         opens: action == turn::OPENED,
     };
     Ok((place, standing))
+}
+
+/// The fields of `Leaf` that say whose number it has, and when it came; decoding passes over all others.
+#[derive(Clone, PartialEq, prost::Message)]
+struct NumberOnly {
+    #[prost(string, tag = "3")]
+    producer: String,
+    #[prost(uint64, tag = "4")]
+    epoch: u64,
+    #[prost(uint64, tag = "5")]
+    seq: u64,
+    #[prost(int64, tag = "6")]
+    received_at_unix_ms: i64,
+}
+
+/// Producer, epoch and number of an encoded leaf, and when it was received; says what is wrong with it.
+pub(crate) fn number(bytes: &[u8]) -> Result<(Arc<str>, u64, u64, i64), String> {
+    let NumberOnly {
+        producer,
+        epoch,
+        seq,
+        received_at_unix_ms,
+    } = NumberOnly::decode(bytes).map_err(|error| format!("is no leaf: {error}"))?;
+    Ok((Arc::from(producer), epoch, seq, received_at_unix_ms))
 }
 
 /// Decodes the leaf that stands at `index`; says what is wrong with it.

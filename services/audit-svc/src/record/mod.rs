@@ -4,32 +4,43 @@
 //! has. An append answers when its events are on disk. If the disk refuses, the thread ends with the error, every waiting
 //! append answers [`Stopped`], and the process has to end: a failed write is never tried again on the same file.
 
+mod fit;
 pub(crate) mod leaf;
 mod log_id;
+mod open;
 mod period;
 mod sequence;
 mod sequencer;
+mod snapshot;
+mod snapshot_file;
 #[cfg(test)]
 mod tests;
 pub(crate) mod turn;
 mod writer;
 
-use std::{collections::BTreeMap, path::Path, sync::Arc, thread};
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+    sync::Arc,
+    thread,
+};
 
 use hongyan_proto::audit::v1::AuditEvent;
 use prost::Message as _;
 use tokio::sync::{Semaphore, mpsc, oneshot, watch};
 
+pub use fit::{Base, Misfit};
 pub use log_id::{Class, LogId, NoLogId};
+pub use open::{Alone, OpenError, Outside};
 pub use period::Period;
 pub use sequence::{Gap, Refusal};
 pub use sequencer::{Numbered, Place, Placed, Rejected, Submission};
+pub(crate) use snapshot_file::write as write_snapshot;
 pub use turn::{ClosedLog, FinalCheckpoint};
 pub use writer::Head;
 pub(crate) use writer::now_unix_ms;
 
-use crate::log::{self, Cut, LogError, LogReader};
-use sequencer::Sequencer;
+use crate::log::{Cut, LogError, LogReader, Pruner};
 use writer::{Append, Asker, Command};
 
 /// Appends that may wait for the disk, or for the turn of a period; more wait with their callers.
@@ -124,37 +135,56 @@ pub struct Opened {
     pub cut: Option<Cut>,
     /// How the writing thread ended; `Err` where it died.
     pub ended: oneshot::Receiver<Result<(), LogError>>,
+    /// What is left to do beside the writing thread.
+    pub upkeep: Upkeep,
 }
 
-/// Recovers the log in `dir` and starts the writing thread. Blocks for as long as reading the whole log takes.
-///
-/// Every leaf that is found goes to `visit` as well, with its index and its octets; what that finds wrong with one is
-/// reported as damage.
+/// The work beside the writing thread, for [`crate::upkeep::run`].
+#[derive(Debug)]
+pub struct Upkeep {
+    /// The journal's directory.
+    pub(crate) dir: PathBuf,
+    /// Deletes segments.
+    pub(crate) pruner: Pruner,
+    pub(crate) snapshots: mpsc::Receiver<Taken>,
+}
+
+/// A snapshot on its way to the disk.
+#[derive(Debug)]
+pub(crate) struct Taken {
+    /// Leaves that it covers, all of which are on disk.
+    pub(crate) size: u64,
+    pub(crate) octets: Vec<u8>,
+}
+
+/// Recovers the record whose journal is in `dir` and starts the writing thread. Blocks for as long as reading the journal
+/// takes; where the snapshot beside it is lost, for as long as reading all published entries takes.
 pub fn open(
     dir: &Path,
     segment_octets: u64,
     host: Host,
-    mut visit: impl FnMut(u64, &[u8]) -> Result<(), String>,
-) -> Result<Opened, LogError> {
+    outside: &mut impl Outside,
+) -> Result<Opened, OpenError> {
     let clock = Arc::clone(&host.clock);
-    let mut sequencer = Sequencer::new(host);
-    let log = log::recover(dir, |index, bytes| {
-        let (leaf, event) = leaf::decode(index, bytes)?;
-        sequencer.replay(index, &leaf, &event)?;
-        visit(index, bytes)
-    })?;
+    let (sequencer, log) = open::read(dir, host, outside)?;
     let log = log.begin(segment_octets)?;
     let (told, head, closed) = writer::Told::new(&sequencer);
     let (commands, queue) = mpsc::channel(WAITING_APPENDS + WAITING_OTHERS);
     let (end, ended) = oneshot::channel();
+    let (snapshots, taken) = mpsc::channel(1);
     let writer = log.writer;
     thread::Builder::new()
         .name("record".to_owned())
         .spawn(move || {
             // Nobody listens any more only when the process is ending anyway.
-            let _ = end.send(writer::run(sequencer, writer, queue, &told, &clock));
+            let _ = end.send(writer::run(sequencer, writer, queue, &told, &clock, &snapshots));
         })
         .map_err(LogError::io("starting the writing thread for", dir))?;
+    let upkeep = Upkeep {
+        dir: dir.to_owned(),
+        pruner: log.pruner,
+        snapshots: taken,
+    };
     Ok(Opened {
         record: Record {
             commands,
@@ -165,6 +195,7 @@ pub fn open(
         },
         cut: log.cut,
         ended,
+        upkeep,
     })
 }
 

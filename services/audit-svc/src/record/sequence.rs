@@ -51,17 +51,18 @@ pub struct Gap {
 
 /// Numbers without a hole between them.
 #[derive(Debug, Clone, Copy)]
-struct Run {
-    last: u64,
+pub(super) struct Run {
+    pub(super) last: u64,
     /// When the run's first event came, and so when the hole before it showed.
-    since_unix_ms: i64,
+    pub(super) since_unix_ms: i64,
 }
 
+/// What was seen of one epoch.
 #[derive(Debug, Default)]
-struct Epoch {
+pub(super) struct Epoch {
     /// By their first number.
-    runs: BTreeMap<u64, Run>,
-    heard_unix_ms: i64,
+    pub(super) runs: BTreeMap<u64, Run>,
+    pub(super) heard_unix_ms: i64,
 }
 
 /// Everything that was seen.
@@ -92,6 +93,28 @@ impl Sequences {
         }
         let epochs = self.producers.entry(Arc::clone(producer)).or_default();
         epochs.entry(epoch).or_default().see(seq, now_unix_ms)
+    }
+
+    /// All epochs, each with its producer and its number.
+    pub(super) fn epochs(&self) -> impl Iterator<Item = (&Arc<str>, u64, &Epoch)> {
+        self.producers.iter().flat_map(|(producer, epochs)| {
+            epochs
+                .iter()
+                .map(move |(number, epoch)| (producer, *number, epoch))
+        })
+    }
+
+    /// Takes in an epoch as it was; false where it is there already.
+    pub(super) fn restore(&mut self, producer: Arc<str>, number: u64, epoch: Epoch) -> bool {
+        let before = self.producers.entry(producer).or_default().insert(number, epoch);
+        self.epochs += usize::from(before.is_none());
+        before.is_none()
+    }
+
+    /// The newest epoch of a producer.
+    pub(crate) fn newest_epoch(&self, producer: &str) -> Option<u64> {
+        let epochs = self.producers.get(producer)?;
+        epochs.last_key_value().map(|(number, _)| *number)
     }
 
     /// Whether a number was seen.
@@ -161,7 +184,8 @@ impl Epoch {
     }
 
     fn see(&mut self, seq: u64, now_unix_ms: i64) -> Result<Sighting, Refusal> {
-        self.heard_unix_ms = now_unix_ms;
+        // Leaves of several logs do not come in their order when they are read again.
+        self.heard_unix_ms = self.heard_unix_ms.max(now_unix_ms);
         let before = self
             .runs
             .range(..=seq)

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use hongyan_proto::audit::v1::{AuditEvent, Leaf};
+use hongyan_proto::audit::v1::AuditEvent;
 use hongyan_tlog::{Hash, leaf_hash};
 
 use super::{
@@ -12,6 +12,10 @@ use super::{
     turn::{self, ClosedLog, FinalCheckpoint, Periods, Way},
 };
 use crate::{log::MAX_LEAF_OCTETS, own};
+
+mod restore;
+
+use restore::Restored;
 
 /// An event with the number that its producer gave it.
 #[derive(Debug, Clone, PartialEq)]
@@ -113,6 +117,7 @@ pub(crate) struct Sequencer {
     own_seq: u64,
     /// Leaves placed and not yet taken to the disk.
     group: Vec<Vec<u8>>,
+    restored: Restored,
 }
 
 impl Sequencer {
@@ -127,39 +132,8 @@ impl Sequencer {
             host,
             own_seq: 0,
             group: Vec::new(),
+            restored: Restored::default(),
         }
-    }
-
-    /// Takes in a leaf that is on disk, in the order of the log. `Err` says what is wrong with it.
-    pub(crate) fn replay(&mut self, index: u64, leaf: &Leaf, event: &AuditEvent) -> Result<(), String> {
-        let log = leaf::log_of(leaf)?;
-        let size = self.size_of(log);
-        if leaf.log_index != size {
-            return Err(format!("leaf {index} should be number {size} of {log}"));
-        }
-        let logs = &self.logs;
-        let size_of = |log| logs.get(&log).copied().unwrap_or_default();
-        self.periods.replay(log, size, event, size_of)?;
-        self.logs.insert(log, size + 1);
-        let Leaf {
-            epoch,
-            seq,
-            received_at_unix_ms,
-            ..
-        } = *leaf;
-        if received_at_unix_ms < self.last_received_unix_ms {
-            return Err("the leaf came before the one in front of it".to_owned());
-        }
-        self.last_received_unix_ms = received_at_unix_ms;
-        self.size = index.saturating_add(1);
-        // What is on record is on record, whatever today's limits would say to it.
-        let _ = self.sequences.see(
-            &Arc::from(leaf.producer.as_str()),
-            epoch,
-            seq,
-            received_at_unix_ms,
-        );
-        Ok(())
     }
 
     /// Takes in events to be placed, or gives them back where the log of one is at its turn: they wait together then, until

@@ -14,8 +14,8 @@ use hongyan_tlog::empty_root;
 use tokio::sync::{Semaphore, mpsc};
 
 use super::{
-    FinalCheckpoint, Host, Numbered, Placed, Record, Sequencer, Stopped, Submission, WAITING_APPENDS, open,
-    writer,
+    Alone, FinalCheckpoint, Host, Numbered, Placed, Record, Stopped, Submission, WAITING_APPENDS, open,
+    sequencer::Sequencer, writer,
 };
 use crate::log::LogError;
 
@@ -59,7 +59,7 @@ fn leaves(record: &Record) -> Vec<Vec<u8>> {
 #[tokio::test]
 async fn appends_side_by_side_get_contiguous_indices_and_batches_stay_together() {
     let dir = tempfile::tempdir().unwrap();
-    let opened = open(dir.path(), SEGMENT_OCTETS, own(), |_, _| Ok(())).unwrap();
+    let opened = open(dir.path(), SEGMENT_OCTETS, own(), &mut Alone::default()).unwrap();
     let tasks: Vec<_> = (0..64)
         .map(|producer| {
             let record = opened.record.clone();
@@ -89,7 +89,7 @@ async fn appends_side_by_side_get_contiguous_indices_and_batches_stay_together()
 #[tokio::test]
 async fn after_a_restart_the_leaves_are_the_same_and_duplicates_are_known() {
     let dir = tempfile::tempdir().unwrap();
-    let first = open(dir.path(), SEGMENT_OCTETS, own(), |_, _| Ok(())).unwrap();
+    let first = open(dir.path(), SEGMENT_OCTETS, own(), &mut Alone::default()).unwrap();
     let batch: Vec<_> = (1..=300).map(|seq| numbered("p", seq)).collect();
     first.record.append(batch.clone()).await.unwrap();
     let again = first.record.append(batch[..3].to_vec()).await.unwrap();
@@ -98,7 +98,7 @@ async fn after_a_restart_the_leaves_are_the_same_and_duplicates_are_known() {
     drop(first.record);
     first.ended.await.unwrap().unwrap();
 
-    let second = open(dir.path(), SEGMENT_OCTETS, own(), |_, _| Ok(())).unwrap();
+    let second = open(dir.path(), SEGMENT_OCTETS, own(), &mut Alone::default()).unwrap();
     assert_eq!(second.cut, None);
     assert_eq!((second.record.head().size, leaves(&second.record)), (300, before));
     let mut batch = batch;
@@ -130,9 +130,11 @@ async fn a_disk_that_refuses_ends_the_thread_and_nobody_is_told_a_place() {
         let record = record.clone();
         async move { record.append(vec![numbered("p", 1)]).await }
     });
+    let (snapshots, _taken) = mpsc::channel(1);
     let writer = log.writer;
-    let ended =
-        tokio::task::spawn_blocking(move || writer::run(sequencer, writer, queue, &told, &own().clock));
+    let ended = tokio::task::spawn_blocking(move || {
+        writer::run(sequencer, writer, queue, &told, &own().clock, &snapshots)
+    });
     assert_eq!(first.await.unwrap(), Err(Stopped));
     assert!(matches!(
         ended.await.unwrap(),
@@ -148,7 +150,7 @@ async fn a_disk_that_refuses_ends_the_thread_and_nobody_is_told_a_place() {
 #[tokio::test]
 async fn gaps_are_told_through_the_handle() {
     let dir = tempfile::tempdir().unwrap();
-    let opened = open(dir.path(), SEGMENT_OCTETS, own(), |_, _| Ok(())).unwrap();
+    let opened = open(dir.path(), SEGMENT_OCTETS, own(), &mut Alone::default()).unwrap();
     opened
         .record
         .append(vec![numbered("p", 1), numbered("p", 4)])
@@ -169,7 +171,7 @@ async fn more_appends_than_may_wait_outlast_a_turn() {
         clock: Arc::new(move || clock.load(Ordering::SeqCst)),
         ..own()
     };
-    let opened = open(dir.path(), SEGMENT_OCTETS, host, |_, _| Ok(())).unwrap();
+    let opened = open(dir.path(), SEGMENT_OCTETS, host, &mut Alone::default()).unwrap();
     let record = opened.record;
     record.append(vec![numbered("p", 1)]).await.unwrap();
     let mut closed = record.watch_closed();

@@ -165,6 +165,12 @@ impl Periods {
         closed.map(|newest| newest.log)
     }
 
+    /// Whether a log is the newest of its class, and not closed.
+    pub(crate) fn is_open(&self, log: LogId) -> bool {
+        let newest = self.0.get(&log.class());
+        newest.is_some_and(|newest| newest.log == log && !newest.is_closed)
+    }
+
     /// A log has a new leaf.
     pub(crate) fn placed(&mut self, log: LogId, is_closing: bool) {
         let newest = Newest {

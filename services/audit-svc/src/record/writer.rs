@@ -11,7 +11,7 @@ use std::{
 use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot, watch};
 
 use super::{
-    Clock,
+    Clock, Taken,
     log_id::LogId,
     sequence::Gap,
     sequencer::{Admitted, Placed, Rejected, Sequencer, Submission},
@@ -140,7 +140,10 @@ pub(crate) fn run(
     mut commands: mpsc::Receiver<Command>,
     told: &Told,
     clock: &Clock,
+    snapshots: &mpsc::Sender<Taken>,
 ) -> Result<(), LogError> {
+    // The first one is due at once: where there was none, the next start must not need to read all logs again.
+    let mut snapshot_of = None;
     // Appends that wait for the turn of a period, and those that waited and can be tried again.
     let (mut waiting, mut ready) = (VecDeque::new(), VecDeque::new());
     while let Some(mut command) = ready.pop_front().or_else(|| commands.blocking_recv()) {
@@ -199,6 +202,16 @@ pub(crate) fn run(
         for (answer, permit) in answers {
             answer.give();
             drop(permit);
+        }
+        // Everything placed is on disk now. One whose predecessor is still on its way to the disk waits for a later group.
+        if snapshot_of != Some(log.closed_segments())
+            && let Ok(place) = snapshots.try_reserve()
+        {
+            place.send(Taken {
+                size: sequencer.size(),
+                octets: sequencer.snapshot(),
+            });
+            snapshot_of = Some(log.closed_segments());
         }
     }
     Ok(())
