@@ -4,7 +4,9 @@ use std::{env, error::Error, fs, path::PathBuf};
 
 use prost::Message as _;
 
-const AREAS: [&str; 6] = ["common", "verify", "dispatch", "uplink", "audit", "carrier"];
+const AREAS: [&str; 7] = [
+    "common", "verify", "dispatch", "uplink", "audit", "carrier", "process",
+];
 
 fn main() -> Result<(), Box<dyn Error>> {
     let root = PathBuf::from(env::var("CARGO_MANIFEST_DIR")?).join("../../proto");

@@ -4,12 +4,18 @@
 //! reached the record is therefore sent again, the same under the same numbers, until it is known to be there; whoever
 //! waits for one of its events gives up earlier, at the time limit, and the answer that it stands for is not given.
 
-use std::{future::Future, pin::Pin, sync::Arc, time::Duration};
+use std::{
+    future::Future,
+    pin::Pin,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
+use hongyan_chassis::Problem;
 use hongyan_proto::audit::v1::{AppendRequest, AppendResponse, AuditEvent};
 use hongyan_queue::Backoff;
 use hongyan_telemetry::{TraceContext, context, names};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 use tonic::{Code, Status};
 use tracing::Instrument as _;
@@ -22,6 +28,8 @@ const MOST_WAITING: usize = 1_024;
 const LAST_ATTEMPTS: u32 = 5;
 /// How often one batch may begin a new epoch because the record has its numbers already.
 const MOST_EPOCHS: u32 = 3;
+/// A record that takes nothing for so long is away; one that starts anew is back sooner.
+pub(crate) const AWAY_AFTER: Duration = Duration::from_secs(2);
 
 /// One call of the record's `Append`.
 pub type Appending = Pin<Box<dyn Future<Output = Result<AppendResponse, Status>> + Send>>;
@@ -33,6 +41,56 @@ pub type Append = Arc<dyn Fn(AppendRequest) -> Appending + Send + Sync>;
 pub struct Recorder {
     events: mpsc::Sender<Pending>,
     timeout: Duration,
+    trouble: watch::Receiver<Option<Trouble>>,
+}
+
+/// Since when the record takes no events, and what it says, in plain words.
+#[derive(Debug, Clone)]
+pub struct Trouble {
+    since: Instant,
+    /// The record's last words, and what is heard from it now where that is something else.
+    pub why: Arc<str>,
+}
+
+impl Trouble {
+    /// How long it has to go on before the record counts as away.
+    pub fn is_away_in(&self) -> Duration {
+        AWAY_AFTER.saturating_sub(self.since.elapsed())
+    }
+
+    /// The record has taken nothing for so long that nothing should be begun that must be on it.
+    pub fn is_away(&self) -> bool {
+        self.is_away_in().is_zero()
+    }
+
+    /// `before` is what was known until now.
+    fn next(before: Option<&Self>, status: &Status) -> Self {
+        let now = words(status);
+        let Some(before) = before else {
+            return Self {
+                since: Instant::now(),
+                why: now.into(),
+            };
+        };
+        let said = before.why.split(THEN).next().unwrap_or_default();
+        let why = if said == now {
+            now
+        } else {
+            format!("{said}{THEN}{now}")
+        };
+        Self {
+            since: before.since,
+            why: why.into(),
+        }
+    }
+}
+
+/// Between what the record said first and what is heard now.
+const THEN: &str = "; now: ";
+
+fn words(status: &Status) -> String {
+    let problem = Problem::from_status(status);
+    format!("{} ({})", problem.message, problem.reason)
 }
 
 /// The event is not known to be on record.
@@ -53,27 +111,41 @@ pub struct Writer {
     producer: Arc<str>,
     epoch: u64,
     next_seq: u64,
+    trouble: watch::Sender<Option<Trouble>>,
 }
 
 /// A recorder and its writer. `producer` is unique to this process, `epoch` larger at each of its starts; `timeout` is how
 /// long a recorder waits.
 pub fn recorder(append: Append, producer: Arc<str>, epoch: u64, timeout: Duration) -> (Recorder, Writer) {
     let (sender, receiver) = mpsc::channel(MOST_WAITING);
+    let (tell_trouble, trouble) = watch::channel(None);
     let writer = Writer {
         events: receiver,
         append,
         producer,
         epoch,
         next_seq: 1,
+        trouble: tell_trouble,
     };
     let recorder = Recorder {
         events: sender,
         timeout,
+        trouble,
     };
     (recorder, writer)
 }
 
 impl Recorder {
+    /// What keeps events from the record; `None` where the last one was taken.
+    pub fn trouble(&self) -> Option<Trouble> {
+        self.trouble.borrow().clone()
+    }
+
+    /// Tells when that changes; ends with the writer.
+    pub fn watch_trouble(&self) -> watch::Receiver<Option<Trouble>> {
+        self.trouble.clone()
+    }
+
     /// Returns when the event is durable, or when that cannot be said in time.
     pub async fn record(&self, event: AuditEvent) -> Result<(), NotRecorded> {
         let (done, recorded) = oneshot::channel();
@@ -174,6 +246,7 @@ impl Writer {
             let status = match (self.append)(request.clone()).await {
                 Ok(response) if response.appended.len() == batch.len() => {
                     self.next_seq += batch.len() as u64;
+                    self.trouble.send_if_modified(|trouble| trouble.take().is_some());
                     metrics::counter!("hongyan_verify_recorded_total").increment(batch.len() as u64);
                     return true;
                 }
@@ -181,6 +254,8 @@ impl Writer {
                 Err(status) => status,
             };
             metrics::counter!("hongyan_verify_record_failures_total", "code" => format!("{:?}", status.code())).increment(1);
+            self.trouble
+                .send_modify(|trouble| *trouble = Some(Trouble::next(trouble.as_ref(), &status)));
             match remedy(status.code()) {
                 Remedy::NewEpoch if epochs < MOST_EPOCHS => {
                     epochs += 1;

@@ -9,10 +9,11 @@ use hongyan_proto::{
     verify::v1::verify_service_server::VerifyServiceServer,
 };
 use hongyan_queue::Redis;
+use tokio::sync::watch;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
-    record::{self, Append},
+    record::{self, Append, Trouble},
     rpc::VerifyRpc,
     settings::Settings,
     store::Store,
@@ -49,6 +50,8 @@ pub async fn build(settings: Settings, ctx: Context) -> Result<Service, BuildErr
         epoch,
         settings.audit_timeout,
     );
+
+    watch_record(&ctx, recorder.watch_trouble());
 
     // Verifications outlive their callers, and the writer outlives the verifications.
     let at_work = TaskTracker::new();
@@ -89,6 +92,41 @@ fn append_by(channel: Channel) -> Append {
         let mut client = client.clone();
         Box::pin(async move { Ok(client.append(request).await?.into_inner()) })
     })
+}
+
+/// Without the record no question is answered, so the process is not ready while that is away, and says what it heard of it.
+fn watch_record(ctx: &Context, mut trouble: watch::Receiver<Option<Trouble>>) {
+    let flag = ctx.health_flag("record");
+    flag.up();
+    let shutdown = ctx.shutdown.clone();
+    ctx.spawn("record-watch", async move {
+        loop {
+            let now = trouble.borrow_and_update().clone();
+            let is_away_in = now.as_ref().map(Trouble::is_away_in);
+            match &now {
+                None => flag.up(),
+                Some(trouble) if trouble.is_away() => {
+                    flag.down(&format!("audit-svc takes no events: {}", trouble.why));
+                }
+                Some(_) => {}
+            }
+            let away = async {
+                match is_away_in {
+                    Some(wait) if !wait.is_zero() => tokio::time::sleep(wait).await,
+                    _ => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                () = shutdown.cancelled() => return,
+                () = away => {}
+                changed = trouble.changed() => if changed.is_err() {
+                    // The writer ends with the process.
+                    shutdown.cancelled().await;
+                    return;
+                },
+            }
+        }
+    });
 }
 
 /// Without Redis no verification can begin, so the process is not ready.

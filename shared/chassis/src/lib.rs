@@ -64,6 +64,7 @@ mod methods;
 mod ports;
 mod problem;
 mod process;
+mod process_rpc;
 mod readiness;
 mod serve;
 mod service;

@@ -4,6 +4,7 @@ use std::{future::Future, io, sync::Arc, time::Duration};
 
 use futures_util::future::{FusedFuture, FutureExt as _};
 use hongyan_identity::{Credentials, LiveMethodTable, incoming};
+use hongyan_proto::process::v1::process_service_server::ProcessServiceServer;
 use tokio::{net::TcpListener, time::Instant};
 use tokio_util::sync::CancellationToken;
 use tonic::transport::Server;
@@ -17,6 +18,7 @@ use crate::{
     methods::Methods,
     ports,
     problem::Chain,
+    process_rpc::ProcessRpc,
     readiness::{Board, ReadinessLatch},
     service::{BuildError, Service, ServiceInfo},
     settings::ChassisSettings,
@@ -251,7 +253,16 @@ impl Process {
                 },
             ),
         );
-        let routes = service.routes.add_service(health_server).add_service(reflection);
+        let process = ProcessServiceServer::new(ProcessRpc {
+            instance: self.context.instance.clone(),
+            version: self.info.version,
+            board: self.context.board.clone(),
+        });
+        let routes = service
+            .routes
+            .add_service(health_server)
+            .add_service(reflection)
+            .add_service(process);
         let layered = layers::around(
             routes.prepare(),
             &self.methods,

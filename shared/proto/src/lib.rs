@@ -38,6 +38,12 @@ pub mod carrier {
         tonic::include_proto!("hongyan.carrier.v1");
     }
 }
+/// What every service tells about its own process.
+pub mod process {
+    pub mod v1 {
+        tonic::include_proto!("hongyan.process.v1");
+    }
+}
 
 /// The descriptors of all the above, for gRPC reflection.
 pub const FILE_DESCRIPTOR_SET: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/hongyan.binpb"));

@@ -9,7 +9,7 @@ use hongyan_telemetry::{TraceContext, names};
 use tokio::sync::oneshot;
 use tracing::{Instrument as _, Span};
 
-use super::{Verifier, Work, now_unix_ms, problems};
+use super::{Parts, Verifier, Work, now_unix_ms, problems};
 use crate::{
     answer::{self, Given},
     store::{Begun, Settlement, StoreError},
@@ -74,7 +74,12 @@ impl Verifier {
         work: &Work,
         carrier: Option<Carrier>,
     ) -> Result<(VerifyIdentityResponse, String), Problem> {
-        let asker = &self.inner.parts.asker;
+        let Parts { asker, recorder, .. } = &self.inner.parts;
+        // What could not be put on record need not be asked and paid for.
+        if recorder.trouble().is_some_and(|trouble| trouble.is_away()) {
+            self.release(work).await;
+            return Err(problems::no_record());
+        }
         let heard = asker.ask(&work.question, carrier, work.verification_id).await;
         let (answer, attempts) = match heard {
             Ok(heard) => {

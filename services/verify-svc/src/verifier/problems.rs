@@ -66,6 +66,15 @@ pub(super) fn not_recorded() -> Problem {
     )
 }
 
+/// As [`not_recorded`], known before anybody was asked.
+pub(super) fn no_record() -> Problem {
+    Problem::unavailable(
+        "RECORD_UNAVAILABLE",
+        "the record takes no events, and no answer is given that is not on record; nothing was asked or charged",
+        OUTAGE_WAIT,
+    )
+}
+
 pub(super) fn of_store(error: &StoreError) -> Problem {
     if error.is_unavailable() {
         tracing::warn!(%error, "the store of verifications does not answer");
