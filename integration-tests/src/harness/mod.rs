@@ -5,6 +5,7 @@
 //! process that started it is killed (see [`process`]).
 
 pub mod ca;
+pub mod disk;
 pub mod history;
 pub mod judge;
 pub mod leak;

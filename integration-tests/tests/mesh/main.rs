@@ -24,6 +24,7 @@ mod serving;
 mod standing;
 mod support;
 mod tracing;
+mod unrecorded;
 mod uplinks;
 mod verifying;
 mod workspace_rules;

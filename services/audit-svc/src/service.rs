@@ -170,7 +170,10 @@ async fn watch_record(
                 // Every handle is gone: the process is ending. Were it not, a task that ends is death enough.
                 return Ok(());
             }
-            appends.down("the disk refused a write");
+            match &ended {
+                Ok(Err(error)) => appends.down(&format!("the disk refused a write: {error}")),
+                _ => appends.down("the writing thread panicked"),
+            }
             match ended {
                 Ok(end) => Ok(end?),
                 Err(_) => Err("the writing thread panicked".into()),

@@ -5,6 +5,7 @@ use hongyan_identity::{Credentials, SpiffeId};
 use hongyan_proto::{
     audit::v1::audit_service_client::AuditServiceClient, carrier::v1::link_service_client::LinkServiceClient,
     dispatch::v1::dispatch_service_client::DispatchServiceClient,
+    process::v1::process_service_client::ProcessServiceClient,
     verify::v1::verify_service_client::VerifyServiceClient,
 };
 
@@ -63,6 +64,21 @@ impl Clients {
     /// One process of the link service.
     pub(crate) fn link(&self, address: &str) -> Result<LinkServiceClient<Channel>, Failure> {
         Ok(LinkServiceClient::new(
+            self.channel(address, &self.settings.link_id)?,
+        ))
+    }
+
+    /// The process behind an address that is set; `None` where it is not.
+    pub(crate) fn process(&self, place: Place) -> Result<Option<ProcessServiceClient<Channel>>, Failure> {
+        match self.settings.place(place) {
+            Ok((address, id)) => Ok(Some(ProcessServiceClient::new(self.channel(address, id)?))),
+            Err(_) => Ok(None),
+        }
+    }
+
+    /// The process of the link service at an address.
+    pub(crate) fn link_process(&self, address: &str) -> Result<ProcessServiceClient<Channel>, Failure> {
+        Ok(ProcessServiceClient::new(
             self.channel(address, &self.settings.link_id)?,
         ))
     }

@@ -9,7 +9,7 @@ use hongyan_proto::audit::v1::{AppendRequest, AppendResponse, AppendedEvent, Aud
 use tokio_util::sync::CancellationToken;
 use tonic::{Code, Status};
 
-use super::{Append, MOST_WAITING, NotRecorded, Remedy, recorder, remedy};
+use super::{AWAY_AFTER, Append, MOST_WAITING, NotRecorded, Remedy, Trouble, recorder, remedy};
 
 /// Answers with these statuses first, then well; keeps what it was asked.
 #[derive(Clone, Default)]
@@ -183,4 +183,63 @@ fn each_code_has_its_remedy() {
     }
     assert_eq!(remedy(Code::AlreadyExists), Remedy::NewEpoch);
     assert_eq!(remedy(Code::InvalidArgument), Remedy::GiveUp);
+}
+
+#[test]
+fn trouble_keeps_the_first_words_and_tells_what_is_heard_now() {
+    let full = Status::unavailable("the record takes no events, the disk refused a write");
+    let gone = Status::unavailable("cannot be reached");
+    let first = Trouble::next(None, &full);
+    assert!(!first.is_away(), "it may be back at once");
+    assert!(
+        first.why.starts_with("the record takes no events"),
+        "{}",
+        first.why
+    );
+    assert_eq!(Trouble::next(Some(&first), &full).why, first.why);
+    let mut later = Trouble::next(Some(&first), &gone);
+    for _ in 0..3 {
+        later = Trouble::next(Some(&later), &gone);
+    }
+    assert_eq!(later.since, first.since);
+    let now = later.why.strip_prefix(&*first.why).unwrap();
+    assert!(
+        now.starts_with("; now: cannot be reached"),
+        "the first words and the last, once each: {}",
+        later.why
+    );
+    assert_eq!(Trouble::next(Some(&later), &full).why, first.why);
+    let old = Trouble {
+        since: first.since.checked_sub(AWAY_AFTER).unwrap(),
+        ..first
+    };
+    assert!(old.is_away());
+}
+
+#[tokio::test]
+async fn trouble_begins_with_a_failed_attempt_and_ends_with_the_event_on_record() {
+    let server = Server::failing([Status::unavailable("away")]);
+    let (recorder, writer) = recorder(server.append(), "verify-x".into(), 7, LONG);
+    let mut trouble = recorder.watch_trouble();
+    let ended = CancellationToken::new();
+    let (result, ()) = tokio::join!(
+        async {
+            let seen = async {
+                let why = trouble
+                    .wait_for(Option::is_some)
+                    .await
+                    .unwrap()
+                    .clone()
+                    .unwrap()
+                    .why;
+                assert!(why.contains("away"), "{why}");
+            };
+            let (result, ()) = tokio::join!(recorder.record(event(1)), seen);
+            ended.cancel();
+            result
+        },
+        writer.run(ended.clone())
+    );
+    result.unwrap();
+    assert!(recorder.trouble().is_none());
 }

@@ -47,6 +47,11 @@ impl Layout {
         self.logs().join(format!("{name}.log"))
     }
 
+    /// There while the disk of a program is full.
+    pub fn full_disk(&self, name: &str) -> PathBuf {
+        self.settings_dir().join(format!("{name}.full"))
+    }
+
     /// Redis' append-only file.
     pub fn redis(&self) -> PathBuf {
         self.root.join("redis")

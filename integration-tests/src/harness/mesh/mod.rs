@@ -27,6 +27,7 @@ use anyhow::{Context as _, Result};
 
 use super::{
     ca::{Identity, TestCa, Validity},
+    disk::Disk,
     redis::RedisServer,
     running::{RunningMesh, RunningProgram},
 };
@@ -111,6 +112,16 @@ impl Mesh {
     /// All of its programs, Redis excepted, in the order of their start.
     pub fn programs(&mut self) -> &mut [ServiceProcess] {
         &mut self.programs
+    }
+
+    /// Fills the disk of one program, which the options must name, or frees it for later starts.
+    pub fn disk(&mut self, name: &str, full: bool) -> Result<()> {
+        let disk = Disk::new(self.layout.full_disk(name));
+        if full {
+            disk.fill(self.program(name)?.id())
+        } else {
+            disk.free()
+        }
     }
 
     /// SIGKILL to one program.

@@ -64,6 +64,8 @@ pub struct MeshOptions {
     pub leave_out: BTreeSet<String>,
     /// Arguments beyond the usual, by program; for gateways (`gateway-cmcc-a` …).
     pub args: BTreeMap<String, Vec<String>>,
+    /// Programs whose disk can be filled, see [`super::Mesh::disk`].
+    pub disks: BTreeSet<String>,
     /// Settings beyond the usual, by program.
     pub settings: BTreeMap<String, Settings>,
     /// What links of the example catalog speak, by link; the others speak what the example says.
@@ -89,6 +91,7 @@ impl MeshOptions {
             traced: true,
             leave_out: BTreeSet::new(),
             args: BTreeMap::new(),
+            disks: BTreeSet::new(),
             settings: BTreeMap::new(),
             spoken: BTreeMap::new(),
             catalog: None,

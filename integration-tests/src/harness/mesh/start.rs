@@ -23,6 +23,7 @@ use super::{
 };
 use crate::harness::{
     ca::{TRUST_DOMAIN, TestCa, Validity, spiffe, write_whole},
+    disk::Disk,
     ports,
     process::{Launch, find_program},
     redis::RedisServer,
@@ -47,6 +48,7 @@ pub(super) async fn start(options: MeshOptions) -> Result<Mesh> {
         extra: options.settings,
         leave_out: options.leave_out,
         args: options.args,
+        disks: options.disks,
         spoken: BTreeMap::new(),
         otlp: None,
         redis_url: String::new(),
@@ -94,6 +96,7 @@ pub(super) struct Starter {
     extra: BTreeMap<String, Settings>,
     leave_out: BTreeSet<String>,
     args: BTreeMap<String, Vec<String>>,
+    disks: BTreeSet<String>,
     /// What links speak, and where they listen, by link.
     spoken: BTreeMap<String, (Spoken, SocketAddr)>,
     otlp: Option<SocketAddr>,
@@ -244,13 +247,16 @@ impl Starter {
         if self.leave_out.contains(name) {
             return Ok(());
         }
-        let launch = Launch {
+        let mut launch = Launch {
             name: name.to_owned(),
             program: find_program(program)?,
             args,
             env: Vec::new(),
             log,
         };
+        if self.disks.contains(name) {
+            launch = Disk::new(self.layout.full_disk(name)).under(launch);
+        }
         let process =
             ServiceProcess::start(launch, ready, addresses).with_context(|| format!("starting {name}"))?;
         self.programs.push(process);

@@ -21,7 +21,7 @@ mod writer;
 use std::{
     collections::BTreeMap,
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{Arc, OnceLock},
     thread,
 };
 
@@ -99,6 +99,7 @@ pub struct Record {
     appends: Arc<Semaphore>,
     head: watch::Receiver<Head>,
     closed: watch::Receiver<Vec<ClosedLog>>,
+    refused_write: Arc<OnceLock<String>>,
     reader: LogReader,
 }
 
@@ -173,6 +174,7 @@ pub fn open(
     let (end, ended) = oneshot::channel();
     let (snapshots, taken) = mpsc::channel(1);
     let writer = log.writer;
+    let refused_write = Arc::clone(&told.refused_write);
     thread::Builder::new()
         .name("record".to_owned())
         .spawn(move || {
@@ -191,6 +193,7 @@ pub fn open(
             appends: Arc::new(Semaphore::new(WAITING_APPENDS)),
             head,
             closed,
+            refused_write,
             reader: log.reader,
         },
         cut: log.cut,
@@ -280,6 +283,11 @@ impl Record {
     /// Tells of logs that are closed, on disk, and have no successor.
     pub fn watch_closed(&self) -> watch::Receiver<Vec<ClosedLog>> {
         self.closed.clone()
+    }
+
+    /// What the disk said when it refused a write; nothing is taken any more then.
+    pub fn refused_write(&self) -> Option<&str> {
+        self.refused_write.get().map(String::as_str)
     }
 
     /// What is on disk now.

@@ -119,11 +119,13 @@ async fn a_disk_that_refuses_ends_the_thread_and_nobody_is_told_a_place() {
     let sequencer = Sequencer::new(own());
     let (told, head, closed) = writer::Told::new(&sequencer);
     let (commands, queue) = mpsc::channel(8);
+    let refused_write = Arc::clone(&told.refused_write);
     let record = Record {
         commands,
         appends: Arc::new(Semaphore::new(8)),
         head,
         closed,
+        refused_write,
         reader: log.reader,
     };
     let first = tokio::spawn({
@@ -136,6 +138,8 @@ async fn a_disk_that_refuses_ends_the_thread_and_nobody_is_told_a_place() {
         writer::run(sequencer, writer, queue, &told, &own().clock, &snapshots)
     });
     assert_eq!(first.await.unwrap(), Err(Stopped));
+    let why = record.refused_write().unwrap();
+    assert!(why.starts_with("creating"), "{why}");
     assert!(matches!(
         ended.await.unwrap(),
         Err(LogError::Io {

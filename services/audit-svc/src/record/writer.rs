@@ -5,6 +5,7 @@
 
 use std::{
     collections::{BTreeMap, VecDeque},
+    sync::{Arc, OnceLock},
     time::{Instant, SystemTime},
 };
 
@@ -106,6 +107,8 @@ impl Answer {
 pub(crate) struct Told {
     head: watch::Sender<Head>,
     closed: watch::Sender<Vec<ClosedLog>>,
+    /// What the disk said when it refused a write.
+    pub(crate) refused_write: Arc<OnceLock<String>>,
 }
 
 impl Told {
@@ -116,7 +119,12 @@ impl Told {
         let size = sequencer.size();
         let (head, head_seen) = watch::channel(Head { size });
         let (closed, closed_seen) = watch::channel(sequencer.closed());
-        (Self { head, closed }, head_seen, closed_seen)
+        let told = Self {
+            head,
+            closed,
+            refused_write: Arc::default(),
+        };
+        (told, head_seen, closed_seen)
     }
 
     /// Everything placed is on disk.
@@ -193,7 +201,11 @@ pub(crate) fn run(
         let group = sequencer.take_group();
         if !group.is_empty() {
             let started = Instant::now();
-            log.append(&group)?;
+            if let Err(error) = log.append(&group) {
+                // Known before those who wait are told that the record takes nothing any more.
+                let _ = told.refused_write.set(error.to_string());
+                return Err(error);
+            }
             metrics::histogram!("hongyan_audit_group_commit_seconds").record(started.elapsed());
             metrics::histogram!("hongyan_audit_group_events").record(group.len() as f64);
             metrics::counter!("hongyan_audit_events_total").increment(group.len() as u64);

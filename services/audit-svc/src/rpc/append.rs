@@ -83,10 +83,17 @@ fn may_produce(peer: &SpiffeId, producer: &str) -> bool {
             .is_some_and(|rest| rest.starts_with(['-', '/']))
 }
 
-/// A request that the record does not take.
-pub(super) fn not_taken(not_taken: NotTaken) -> Problem {
+/// A request that the record does not take; `refused_write` is what the disk said where it takes nothing any more.
+pub(super) fn not_taken(not_taken: NotTaken, refused_write: Option<&str>) -> Problem {
     match not_taken {
-        NotTaken::Stopped(stopped) => super::stopped(stopped),
+        NotTaken::Stopped(stopped) => match refused_write {
+            Some(error) => Problem::unavailable(
+                "RECORD_STOPPED",
+                format!("{stopped}, the disk refused a write: {error}"),
+                super::TRY_AGAIN_AFTER,
+            ),
+            None => super::stopped(stopped),
+        },
         NotTaken::Refused(refusal) => refused(refusal),
         NotTaken::TooLarge { nth, octets } => Problem::invalid().field(
             format!("events[{nth}]"),

@@ -64,7 +64,7 @@ impl AuditRpc {
             .record
             .append_request(submissions)
             .await
-            .map_err(append::not_taken)?;
+            .map_err(|why| append::not_taken(why, self.record.refused_write()))?;
         let mut duplicates = Vec::new();
         for (placed, again) in placed.iter().zip(given) {
             match placed {

@@ -1,8 +1,10 @@
 //! `hongyan status`.
 
+mod processes;
+
 use std::collections::BTreeMap;
 
-use futures_util::future::{join, join_all};
+use futures_util::future::{join_all, join3};
 use hongyan_chassis::Problem;
 use hongyan_proto::{
     carrier::v1::{ConnectionState, GetLinksRequest, GetLinksResponse, LinkState},
@@ -18,6 +20,7 @@ use crate::{
     table::{slim_table, table},
     when, words,
 };
+use processes::Process;
 
 const READY: &str = "READY";
 /// Nothing is to do, and the connection is made when something is: as good as ready.
@@ -28,6 +31,7 @@ const RECEIVE: &str = "RECEIVE";
 /// What each service said, or why it said nothing.
 #[derive(Debug, Default)]
 struct Seen {
+    processes: Vec<Process>,
     /// For each process of the link service.
     links: Vec<(String, Result<GetLinksResponse, Problem>)>,
     dispatch: Option<Result<GetQueuesResponse, Problem>>,
@@ -53,12 +57,14 @@ pub(crate) async fn run(clients: &Clients, screen: Screen) -> Result<Answer, Fai
                 .map_err(|status| Problem::from_status(&status)),
         )
     });
-    let (links, dispatch) = join(join_all(links), dispatch.get_queues(GetQueuesRequest {})).await;
+    let queues = dispatch.get_queues(GetQueuesRequest {});
+    let (processes, links, dispatch) = join3(processes::ask(clients), join_all(links), queues).await;
     let dispatch = dispatch
         .map(tonic::Response::into_inner)
         .map_err(|status| Problem::from_status(&status));
     Ok(render(
         &Seen {
+            processes: processes?,
             links,
             dispatch: Some(dispatch),
         },
@@ -66,7 +72,8 @@ pub(crate) async fn run(clients: &Clients, screen: Screen) -> Result<Answer, Fai
     ))
 }
 
-/// A link without a connection that is ready, on any process, is a no; a service that does not answer is worse.
+/// A link without a connection that is ready, on any process, is a no, and so is a process that is not ready; a service
+/// that does not answer is worse.
 fn render(seen: &Seen, screen: Screen) -> Answer {
     let answers: Vec<_> = seen
         .links
@@ -78,6 +85,9 @@ fn render(seen: &Seen, screen: Screen) -> Answer {
         _ => (None, &[][..]),
     };
     let mut parts = Vec::new();
+    if !seen.processes.is_empty() {
+        parts.push(processes::render(&seen.processes, screen));
+    }
     if !answers.is_empty() {
         parts.extend([connections(&answers, screen), rates(&answers, routing, screen)]);
     }
@@ -88,9 +98,17 @@ fn render(seen: &Seen, screen: Screen) -> Answer {
     for (service, problem) in &problems {
         parts.push(format!("{service}: {problem}"));
     }
-    let exit = match problems.first() {
-        Some((_, problem)) => Exit::of(problem),
-        None if all_links_up(&answers) => Exit::Yes,
+    let silent = seen
+        .processes
+        .iter()
+        .find_map(|process| process.answer.as_ref().err());
+    let all_ready = seen
+        .processes
+        .iter()
+        .all(|process| process.answer.as_ref().is_ok_and(|answer| answer.ready));
+    let exit = match problems.first().map(|(_, problem)| *problem).or(silent) {
+        Some(problem) => Exit::of(problem),
+        None if all_ready && all_links_up(&answers) => Exit::Yes,
         None => Exit::No,
     };
     let queues = queues.into_iter().flatten().map(queue_json);
@@ -104,6 +122,7 @@ fn render(seen: &Seen, screen: Screen) -> Answer {
         text: parts.join("\n\n"),
         exit,
         json: json!({
+            "services": seen.processes.iter().map(processes::to_json).collect::<Vec<_>>(),
             "processes": processes.collect::<Vec<_>>(),
             "queues": queues.collect::<Vec<_>>(),
             "routing": routing.iter().map(routing_json).collect::<Vec<_>>(),

@@ -73,6 +73,7 @@ fn seen(processes: Vec<GetLinksResponse>) -> Seen {
         .map(|process| (process.instance.clone(), Ok(process)))
         .collect();
     Seen {
+        processes: Vec::new(),
         links,
         dispatch: Some(Ok(told(vec![queue()]))),
     }
