@@ -37,6 +37,7 @@ pub mod publish;
 mod question;
 pub mod record;
 pub mod recovery;
+mod retention;
 pub mod rpc;
 mod service;
 mod settings;
@@ -46,5 +47,6 @@ mod testing;
 mod turner;
 pub mod upkeep;
 
+pub use retention::Retention;
 pub use service::build;
 pub use settings::Settings;

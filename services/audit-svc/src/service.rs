@@ -19,6 +19,7 @@ use crate::{
     },
     record::{Host, Placed, Record, now_unix_ms},
     recovery::{self, Places, Recovered},
+    retention::{self, Keeper},
     rpc::{AuditRpc, GAP_AGE_MS},
     settings::Settings,
     stream::{self, StreamSink},
@@ -64,6 +65,18 @@ pub async fn build(settings: Settings, ctx: Context) -> Result<Service, BuildErr
     ctx.spawn(
         "record",
         watch_record(opened.ended, appends.clone(), ctx.calls_ended.clone()),
+    );
+    let keeper = Keeper {
+        retention: settings.retention,
+        record: record.clone(),
+        publication: logs.publication.clone(),
+        pruning: publisher.pruning(),
+        actor: actor.clone(),
+        clock: Arc::new(now_unix_ms),
+    };
+    ctx.spawn(
+        "retention",
+        keeper.run(retention::LOOK_EVERY, ctx.shutdown.clone()),
     );
     ctx.spawn(
         "upkeep",

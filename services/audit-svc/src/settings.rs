@@ -5,7 +5,10 @@ use std::{net::SocketAddr, path::PathBuf, time::Duration};
 use hongyan_config::{SecretFile, Source};
 use hongyan_queue::RedisSettings;
 
-use crate::log::DEFAULT_SEGMENT_OCTETS;
+use crate::{
+    log::DEFAULT_SEGMENT_OCTETS,
+    retention::{MAX_MONTHS, Retention},
+};
 
 /// The settings of this service; those of every service are the chassis'.
 #[derive(Debug, Clone)]
@@ -29,6 +32,10 @@ pub struct Settings {
     /// `locks.dir` (`locks` in `record.dir`): the newest checkpoint of each log. Put it on another disk than the tiles,
     /// and a rollback of one of them shows.
     pub locks_dir: PathBuf,
+    /// `retention.sms_event_months` (6), `retention.pd_access_months`, `retention.cdr_months`, `retention.meta_months` (36
+    /// each): so many whole months of Beijing's calendar after the end of its half-year the entries of a log of the class
+    /// are dropped, its hashes and checkpoint stay; 0 for never, 1,200 at most.
+    pub retention: Retention,
     /// `redis.*`.
     pub redis: RedisSettings,
 }
@@ -49,9 +56,25 @@ impl Settings {
                 10,
                 60_000,
             )),
+            retention: read_retention(source),
             dir,
             segment_octets: source.within("record.segment_octets", DEFAULT_SEGMENT_OCTETS, 1 << 20, 1 << 30),
             redis: RedisSettings::read(source),
         }
+    }
+}
+
+fn read_retention(source: &mut Source) -> Retention {
+    let default = Retention::default();
+    let mut months = |class: &str, default: u32| {
+        let key = format!("retention.{class}_months");
+        let months = source.within(&key, u64::from(default), 0, u64::from(MAX_MONTHS));
+        u32::try_from(months).unwrap_or(default)
+    };
+    Retention {
+        sms_event: months("sms_event", default.sms_event),
+        pd_access: months("pd_access", default.pd_access),
+        cdr: months("cdr", default.cdr),
+        meta: months("meta", default.meta),
     }
 }

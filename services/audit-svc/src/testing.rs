@@ -12,7 +12,7 @@ use tokio::runtime::Handle;
 
 use crate::{
     index::Index,
-    publish::{TileStore, serve::Served},
+    publish::{Pruning, TileStore, serve::Served},
     record::{Clock, Host, Record},
     recovery::{self, Places, Recovered, RecoveryError},
     rpc::AuditRpc,
@@ -50,6 +50,7 @@ pub(crate) struct Kept {
     publisher: tokio::task::JoinHandle<()>,
     turner: tokio::task::JoinHandle<()>,
     upkeep: tokio::task::JoinHandle<()>,
+    pub(crate) pruning: Pruning,
     stop: tokio_util::sync::CancellationToken,
 }
 
@@ -79,6 +80,7 @@ impl Kept {
         let run = follower.run(stop.clone());
         let follower = tokio::spawn(async move { run.await.unwrap() });
         let (reader, head, end) = (record.reader().clone(), record.watch_head(), stop.clone());
+        let pruning = publisher.pruning();
         let publisher = tokio::spawn(async move {
             let interval = std::time::Duration::from_millis(20);
             publisher.run(reader, head, interval, end).await.unwrap();
@@ -99,6 +101,7 @@ impl Kept {
             logs,
             publisher,
             turner: tokio::spawn(turns),
+            pruning,
             stop,
         }
     }
@@ -124,6 +127,7 @@ impl Kept {
             publisher,
             turner,
             upkeep,
+            pruning,
             stop,
         } = self;
         stop.cancel();
@@ -131,7 +135,7 @@ impl Kept {
         publisher.await.unwrap();
         turner.await.unwrap();
         upkeep.await.unwrap();
-        drop((record, index, logs));
+        drop((record, index, logs, pruning));
         ended.await.unwrap().unwrap();
     }
 }

@@ -117,6 +117,12 @@ pub enum PublishError {
         /// What is wrong with it.
         reason: String,
     },
+    /// The entries of the log were dropped when their time was over.
+    #[error("{log}: its entries were kept for as long as they had to be, and dropped")]
+    Expired {
+        /// Which log.
+        log: LogId,
+    },
     /// A leaf of the record does not follow the log's last one.
     #[error("leaf {index} of the record: {reason}")]
     Leaf {

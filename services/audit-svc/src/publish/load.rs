@@ -60,7 +60,8 @@ pub(super) fn log(
         signed: Some(lock),
         published,
         recorded: size,
-        is_closed: last.as_deref().is_some_and(leaf::closes),
+        // Only the entries of a closed log are dropped.
+        is_closed: store.is_expired(id) || last.as_deref().is_some_and(leaf::closes),
         last: match &last {
             Some(entry) => Some((index_of(id, size, entry)?, leaf_hash(entry))),
             None => None,
@@ -91,7 +92,9 @@ fn growing(store: &TileStore, runtime: &Handle, id: LogId, size: u64) -> Result<
         } => wrong(tile, format!("should have {expected} octets and has {found}")),
     })?;
     let mut entries = Vec::new();
-    if let Some(tile) = Tile::all(Kind::Entries, size).last().filter(Tile::is_partial) {
+    if let Some(tile) = Tile::all(Kind::Entries, size).last().filter(Tile::is_partial)
+        && !store.is_expired(id)
+    {
         entries = read(tile).map_err(|reason| wrong(tile, reason))?;
         let found =
             bundle::entries(&entries, tile.width()).map_err(|error| wrong(tile, error.to_string()))?;
@@ -111,14 +114,15 @@ fn growing(store: &TileStore, runtime: &Handle, id: LogId, size: u64) -> Result<
     Ok(Growing::new(edge, entries))
 }
 
-/// The last entry of a log of this size.
+/// The last entry of a log of this size; `None` where it has none, or has dropped it.
 fn last_entry(
     store: &TileStore,
     runtime: &Handle,
     id: LogId,
     size: u64,
 ) -> Result<Option<Vec<u8>>, PublishError> {
-    let Some(last) = size.checked_sub(1) else {
+    let last = size.checked_sub(1).filter(|_| !store.is_expired(id));
+    let Some(last) = last else {
         return Ok(None);
     };
     runtime.block_on(store.entry(id, last, size)).map(Some)

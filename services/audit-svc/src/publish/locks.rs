@@ -5,6 +5,7 @@
 
 use std::{
     collections::BTreeMap,
+    ffi::OsStr,
     fs::{self, File, TryLockError},
     io::{self, Write as _},
     path::{Path, PathBuf},
@@ -15,6 +16,7 @@ use crate::record::LogId;
 
 const LOCK_FILE: &str = "lock";
 const SUFFIX: &str = ".checkpoint";
+const PRUNED: &str = ".pruned";
 const STAGED: &str = ".staged";
 
 /// A directory of checkpoints, held by one process.
@@ -48,11 +50,7 @@ impl Locks {
         let mut found = BTreeMap::new();
         for entry in fs::read_dir(&self.dir).map_err(failed("listing", &self.dir))? {
             let name = entry.map_err(failed("listing", &self.dir))?.file_name();
-            let log = name
-                .to_str()
-                .and_then(|name| name.strip_suffix(SUFFIX))
-                .and_then(|name| name.replace('.', "/").parse().ok());
-            if let Some(log) = log
+            if let Some(log) = log_named(&name, SUFFIX)
                 && let Some(note) = self.read(log)?
             {
                 found.insert(log, note);
@@ -61,23 +59,42 @@ impl Locks {
         Ok(found)
     }
 
+    /// Logs whose entries may be gone.
+    pub(crate) fn pruned(&self) -> Result<Vec<LogId>, PublishError> {
+        let mut found = Vec::new();
+        for entry in fs::read_dir(&self.dir).map_err(failed("listing", &self.dir))? {
+            let name = entry.map_err(failed("listing", &self.dir))?.file_name();
+            found.extend(log_named(&name, PRUNED));
+        }
+        Ok(found)
+    }
+
+    /// Keeps in mind that the entries of a log may be gone from now on; so that where they are missing, it is no damage.
+    pub(crate) fn mark_pruned(&self, log: LogId, note: &str) -> Result<(), PublishError> {
+        self.write(&self.path(log, PRUNED), note)
+    }
+
     /// Puts a checkpoint in the place of the one that this process put or found there.
     pub(crate) fn swap(&self, log: LogId, old: Option<&str>, new: &str) -> Result<(), PublishError> {
         if self.read(log)?.as_deref() != old {
             return Err(PublishError::Fenced { log });
         }
-        let path = self.path(log);
+        self.write(&self.path(log, SUFFIX), new)
+    }
+
+    /// As a whole or not at all.
+    fn write(&self, path: &Path, note: &str) -> Result<(), PublishError> {
         let staged = path.with_extension(STAGED.trim_start_matches('.'));
         let mut file = File::create(&staged).map_err(failed("creating", &staged))?;
-        file.write_all(new.as_bytes())
+        file.write_all(note.as_bytes())
             .and_then(|()| file.sync_all())
             .map_err(failed("writing", &staged))?;
-        fs::rename(&staged, &path).map_err(failed("renaming", &staged))?;
+        fs::rename(&staged, path).map_err(failed("renaming", &staged))?;
         sync_dir(&self.dir)
     }
 
     fn read(&self, log: LogId) -> Result<Option<String>, PublishError> {
-        let path = self.path(log);
+        let path = self.path(log, SUFFIX);
         match fs::read_to_string(&path) {
             Ok(note) => Ok(Some(note)),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
@@ -85,10 +102,15 @@ impl Locks {
         }
     }
 
-    fn path(&self, log: LogId) -> PathBuf {
+    fn path(&self, log: LogId, suffix: &str) -> PathBuf {
         let name = log.to_string().replace('/', ".");
-        self.dir.join(format!("{name}{SUFFIX}"))
+        self.dir.join(format!("{name}{suffix}"))
     }
+}
+
+fn log_named(name: &OsStr, suffix: &str) -> Option<LogId> {
+    let name = name.to_str()?.strip_suffix(suffix)?;
+    name.replace('.', "/").parse().ok()
 }
 
 fn sync_dir(dir: &Path) -> Result<(), PublishError> {
@@ -119,7 +141,9 @@ mod tests {
             let lost = locks.swap(log, old, "three");
             assert!(matches!(lost, Err(PublishError::Fenced { .. })), "{lost:?}");
         }
+        locks.mark_pruned(log, "two").unwrap();
         assert_eq!(locks.all().unwrap(), [(log, "two".to_owned())].into());
+        assert_eq!(locks.pruned().unwrap(), [log]);
     }
 
     #[test]

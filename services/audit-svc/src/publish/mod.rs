@@ -20,17 +20,19 @@ mod load;
 mod locks;
 mod log;
 mod proofs;
+mod pruning;
 mod published;
 mod publisher;
 pub mod serve;
 mod store;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 #[cfg(test)]
 mod turn_tests;
 
 pub use error::PublishError;
 pub(crate) use proofs::{ProofError, Subtrees};
+pub(crate) use pruning::Pruning;
 pub use published::{Ended, Publication, Published, State};
 pub use publisher::Publisher;
 pub use store::TileStore;

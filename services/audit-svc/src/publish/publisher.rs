@@ -18,6 +18,7 @@ use super::{
     PublishError, load,
     locks::Locks,
     log::{Log, Signed},
+    pruning::Pruning,
     published::{Publication, State},
     store::TileStore,
 };
@@ -46,14 +47,14 @@ pub struct Publisher {
     organisation: String,
     signer: Signer,
     store: TileStore,
-    locks: Locks,
+    locks: Arc<Locks>,
     logs: BTreeMap<LogId, Log>,
     /// Leaves of the record taken in.
     taken: u64,
     /// While the journal is read at a start: the first leaf that was left for a round, because nothing that was signed needs
     /// it.
     left: Option<u64>,
-    state: watch::Sender<State>,
+    state: Arc<watch::Sender<State>>,
     hurry: Arc<Notify>,
     runtime: Handle,
 }
@@ -77,7 +78,7 @@ impl Publisher {
         runtime: Handle,
     ) -> Result<(Self, Publication), PublishError> {
         let (publication, state, hurry) = Publication::new();
-        let locks = Locks::open(locks_dir)?;
+        let locks = Arc::new(Locks::open(locks_dir)?);
         let mut publisher = Self {
             organisation: organisation.to_owned(),
             signer,
@@ -86,16 +87,24 @@ impl Publisher {
             logs: BTreeMap::new(),
             taken: 0,
             left: None,
-            state,
+            state: Arc::new(state),
             hurry,
             runtime,
         };
+        for id in publisher.locks.pruned()? {
+            publisher.store.expire(id);
+        }
         for (id, note) in publisher.locks.all()? {
             let signer = publisher.signer_of(id)?;
             let log = load::log(&publisher.store, &publisher.runtime, id, signer, &note)?;
             publisher.logs.insert(id, log);
         }
         Ok((publisher, publication))
+    }
+
+    /// For whoever drops entries whose time is over.
+    pub(crate) fn pruning(&self) -> Pruning {
+        Pruning::new(&self.store, &self.locks, &self.state)
     }
 
     /// The key under the log's own name.
@@ -310,13 +319,20 @@ impl Publisher {
         let logs = logs.filter_map(|(id, log)| Some((*id, log.told()?)));
         let finals = self.logs.iter().filter_map(|(id, log)| log.end(*id));
         let unpublished = self.logs.values().filter_map(|log| log.unpublished_from);
-        self.state.send_replace(State {
+        let told = State {
             through: unpublished
                 .min()
                 .map_or(self.taken, |first| first.min(self.taken)),
             logs: Arc::new(logs.collect()),
             finals: Arc::new(finals.map(|end| (end.log, end)).collect()),
             pruned: Arc::default(),
+        };
+        // Asked for under the lock of the channel, where others may tell of more of them meanwhile.
+        self.state.send_modify(|state| {
+            *state = State {
+                pruned: self.store.expired(),
+                ..told
+            };
         });
     }
 }

@@ -8,7 +8,7 @@ use axum::{
     response::{IntoResponse, Response},
     routing::get,
 };
-use hongyan_tlog::Tile;
+use hongyan_tlog::{Tile, tile::Kind};
 
 use super::{Publication, TileStore};
 use crate::record::LogId;
@@ -68,6 +68,10 @@ async fn file(
     let Ok(tile) = file.parse::<Tile>() else {
         return StatusCode::NOT_FOUND.into_response();
     };
+    if tile.kind() == Kind::Entries && served.store.is_expired(log) {
+        // Only the entries go: hashes stay, and with them every proof.
+        return StatusCode::GONE.into_response();
+    }
     match served.store.tile(log, tile).await {
         Ok(Some(octets)) => (
             [

@@ -1,6 +1,11 @@
 //! Where the files of the logs stand: below one directory, one directory a log, in the layout of C2SP tlog-tiles.
 
-use std::{fs, path::Path, sync::Arc};
+use std::{
+    collections::BTreeSet,
+    fs,
+    path::Path,
+    sync::{Arc, PoisonError, RwLock},
+};
 
 use bytes::Bytes;
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
@@ -14,11 +19,17 @@ use crate::record::LogId;
 
 /// Files written side by side: each waits for its own sync.
 const AT_ONCE: usize = 8;
+/// Files removed before the next ones are looked at.
+const REMOVED_AT_ONCE: usize = 64;
 const CHECKPOINT: &str = "checkpoint";
 
 /// The files of all logs; cheap to clone.
 #[derive(Debug, Clone)]
-pub struct TileStore(Arc<LocalFileSystem>);
+pub struct TileStore {
+    files: Arc<LocalFileSystem>,
+    /// Logs whose entries are dropped, or being dropped.
+    expired: Arc<RwLock<Arc<BTreeSet<LogId>>>>,
+}
 
 impl TileStore {
     /// Opens a directory, which is made where it is missing. Files are synced before a write answers, and their
@@ -37,7 +48,10 @@ impl TileStore {
             })
         })?;
         let store = LocalFileSystem::new_with_prefix(dir).map_err(failed)?;
-        Ok(Self(Arc::new(store.with_fsync(true))))
+        Ok(Self {
+            files: Arc::new(store.with_fsync(true)),
+            expired: Arc::default(),
+        })
     }
 
     /// Writes files that are never written twice. One that is there must have the same octets.
@@ -53,7 +67,7 @@ impl TileStore {
         let path = tile_path(log, tile);
         let payload = PutPayload::from(octets);
         let put = self
-            .0
+            .files
             .put_opts(&path, payload.clone(), PutMode::Create.into())
             .await;
         match put {
@@ -76,7 +90,7 @@ impl TileStore {
     pub(crate) async fn partials(&self, log: LogId, tile: Tile) -> Result<Vec<Tile>, PublishError> {
         let dir = ObjectPath::from(format!("{log}/{}.p", tile.full()));
         let found: Vec<_> = self
-            .0
+            .files
             .list(Some(&dir))
             .map_ok(|found| found.location)
             .try_collect()
@@ -94,7 +108,7 @@ impl TileStore {
         stream::iter(tiles)
             .map(|tile| async move {
                 let path = tile_path(log, tile);
-                match self.0.delete(&path).await {
+                match self.files.delete(&path).await {
                     Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
                     Err(source) => Err(failed("removing", &path)(source)),
                 }
@@ -104,10 +118,64 @@ impl TileStore {
             .await
     }
 
+    /// From now on nobody gets an entry of the log, whether it is there still or not.
+    pub(crate) fn expire(&self, log: LogId) {
+        let mut expired = self.expired.write().unwrap_or_else(PoisonError::into_inner);
+        Arc::make_mut(&mut expired).insert(log);
+    }
+
+    /// Whether the entries of the log are no longer to be had.
+    pub(crate) fn is_expired(&self, log: LogId) -> bool {
+        self.expired().contains(&log)
+    }
+
+    /// The logs whose entries are no longer to be had.
+    pub(crate) fn expired(&self) -> Arc<BTreeSet<LogId>> {
+        Arc::clone(&self.expired.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Removes all entries of a log of this size, from the first to the last, so that what is left is always its end. What
+    /// an interrupted call left is removed by the next. Its hashes stay: every proof can still be made and checked.
+    pub(crate) async fn remove_entries(&self, log: LogId, size: u64) -> Result<(), PublishError> {
+        let mut tiles = Tile::all(Kind::Entries, size);
+        loop {
+            let some: Vec<_> = tiles.by_ref().take(REMOVED_AT_ONCE).collect();
+            if some.is_empty() {
+                break;
+            }
+            self.remove(log, some).await?;
+        }
+        // Partial forms that nobody removed in time.
+        let dir = ObjectPath::from(format!("{log}/tile/entries"));
+        let left: Vec<_> = self
+            .files
+            .list(Some(&dir))
+            .map_ok(|found| found.location)
+            .try_collect()
+            .await
+            .map_err(failed("listing", &dir))?;
+        for path in left {
+            self.files
+                .delete(&path)
+                .await
+                .map_err(failed("removing", &path))?;
+        }
+        Ok(())
+    }
+
+    /// Whether there is an entry of the log left.
+    pub(crate) async fn has_entries(&self, log: LogId) -> Result<bool, PublishError> {
+        let dir = ObjectPath::from(format!("{log}/tile/entries"));
+        let first = self.files.list(Some(&dir)).try_next().await;
+        first
+            .map(|first| first.is_some())
+            .map_err(failed("listing", &dir))
+    }
+
     /// Puts a checkpoint where everybody looks for it.
     pub(crate) async fn put_checkpoint(&self, log: LogId, note: &str) -> Result<(), PublishError> {
         let path = ObjectPath::from(format!("{log}/{CHECKPOINT}"));
-        let put = self.0.put(&path, PutPayload::from(note.to_owned())).await;
+        let put = self.files.put(&path, PutPayload::from(note.to_owned())).await;
         put.map(|_| ()).map_err(failed("writing", &path))
     }
 
@@ -144,8 +212,11 @@ impl TileStore {
     }
 
     /// The entries of a bundle, as many as it is wide; they share its memory. A partial bundle gives way to the full one,
-    /// which begins alike.
+    /// which begins alike. [`PublishError::Expired`] where they were dropped when their time was over.
     pub(crate) async fn entries(&self, log: LogId, tile: Tile) -> Result<Vec<Bytes>, PublishError> {
+        if self.is_expired(log) {
+            return Err(PublishError::Expired { log });
+        }
         let wrong = |reason: String| PublishError::Tile { log, tile, reason };
         let mut found = self.tile(log, tile).await?.map(|octets| (octets, tile.width()));
         if found.is_none() && tile.is_partial() {
@@ -160,7 +231,7 @@ impl TileStore {
     }
 
     async fn read(&self, path: &ObjectPath) -> Result<Option<Vec<u8>>, PublishError> {
-        let found = match self.0.get(path).await {
+        let found = match self.files.get(path).await {
             Ok(found) => found,
             Err(object_store::Error::NotFound { .. }) => return Ok(None),
             Err(source) => return Err(failed("reading", path)(source)),

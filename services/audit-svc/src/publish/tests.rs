@@ -26,7 +26,7 @@ use crate::{
 const LOG: &str = "sms-event";
 
 /// Puts so many events on record, one after the other as far as numbers go, and waits for their checkpoint.
-pub(super) async fn append(kept: &Kept, first_seq: u64, count: usize) -> u64 {
+pub(crate) async fn append(kept: &Kept, first_seq: u64, count: usize) -> u64 {
     let mut last = 0;
     let events: Vec<_> = (0..count).map(|_| event("MESSAGE_ACCEPTED")).collect();
     for (nth, events) in events.chunks(1_000).enumerate() {
@@ -48,7 +48,7 @@ async fn log_of(kept: &Kept) -> LogId {
     *logs.keys().find(|log| log.to_string().starts_with(LOG)).unwrap()
 }
 
-pub(super) fn checkpoint(dir: &Path, log: LogId) -> (Checkpoint, Verifier) {
+pub(crate) fn checkpoint(dir: &Path, log: LogId) -> (Checkpoint, Verifier) {
     let verifier = signer()
         .verifier()
         .named(&log.origin(crate::testing::ORGANISATION))
@@ -64,7 +64,7 @@ pub(super) fn checkpoint(dir: &Path, log: LogId) -> (Checkpoint, Verifier) {
 
 /// Checks a log's directory as an outsider would: every entry against its tile, every tile against the root. Says where
 /// it is wrong.
-pub(super) fn check(dir: &Path, log: LogId) -> Result<u64, String> {
+pub(crate) fn check(dir: &Path, log: LogId) -> Result<u64, String> {
     let (checkpoint, _) = checkpoint(dir, log);
     let root = dir.join("tiles").join(log.to_string());
     let read = |tile: Tile| fs::read(root.join(tile.to_string())).map_err(|error| format!("{tile}: {error}"));
@@ -90,7 +90,7 @@ pub(super) fn check(dir: &Path, log: LogId) -> Result<u64, String> {
     }
 }
 
-pub(super) fn copy(from: &Path, to: &Path) {
+pub(crate) fn copy(from: &Path, to: &Path) {
     fs::create_dir_all(to).unwrap();
     for entry in fs::read_dir(from).unwrap() {
         let entry = entry.unwrap();
@@ -156,7 +156,7 @@ impl Moments {
     }
 }
 
-async fn start(dir: &Path) -> Result<(), RecoveryError> {
+pub(crate) async fn start(dir: &Path) -> Result<(), RecoveryError> {
     let (dir, runtime) = (dir.to_owned(), Handle::current());
     let host = Host::of_test("audit-svc-test", 1);
     let opened = tokio::task::spawn_blocking(move || {

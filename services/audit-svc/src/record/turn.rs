@@ -25,6 +25,9 @@ pub(crate) const CLOSED: &str = "RECORD_LOG_CLOSED";
 /// The first leaf of a log that follows another one.
 pub(crate) const OPENED: &str = "RECORD_LOG_OPENED";
 
+/// The entries of a log are dropped: their time is over. It stands in the record before the first one goes.
+pub(crate) const PRUNED: &str = "RECORD_LOG_PRUNED";
+
 const PREVIOUS_ORIGIN: &str = "previous_origin";
 const PREVIOUS_SIZE: &str = "previous_size";
 const PREVIOUS_ROOT: &str = "previous_root";
@@ -32,7 +35,7 @@ const PREVIOUS_CHECKPOINT: &str = "previous_checkpoint";
 
 /// Whether an action says what only the record itself can know.
 pub(crate) fn is_reserved(action: &str) -> bool {
-    matches!(action, CLOSED | OPENED)
+    matches!(action, CLOSED | OPENED | PRUNED)
 }
 
 /// A log that has its last leaf, on disk, and no successor.
@@ -112,6 +115,16 @@ pub(crate) fn opening_attributes(end: &FinalCheckpoint) -> [(&'static str, Strin
         (PREVIOUS_SIZE, end.size.to_string()),
         (PREVIOUS_ROOT, end.root.to_string()),
         (PREVIOUS_CHECKPOINT, end.note.to_string()),
+    ]
+}
+
+/// The attributes of [`PRUNED`], for a log that ended so and is kept for so many months.
+pub(crate) fn pruned_attributes(end: &FinalCheckpoint, months: u32) -> [(&'static str, String); 4] {
+    [
+        ("origin", end.origin.clone()),
+        ("size", end.size.to_string()),
+        ("root", end.root.to_string()),
+        ("kept_months", months.to_string()),
     ]
 }
 
@@ -238,7 +251,9 @@ mod tests {
     use hongyan_proto::audit::v1::AuditEvent;
     use hongyan_tlog::empty_root;
 
-    use super::{CLOSED, FinalCheckpoint, OPENED, Opening, Periods, Way, is_reserved, opening_attributes};
+    use super::{
+        CLOSED, FinalCheckpoint, OPENED, Opening, PRUNED, Periods, Way, is_reserved, opening_attributes,
+    };
     use crate::record::{Class, LogId, Period};
 
     const H1: i64 = 1_782_835_199_999;
@@ -346,7 +361,7 @@ mod tests {
         let said = Opening::parse(&opening(log(H1), 7)).unwrap();
         assert_eq!((said.size, said.root), (7, empty_root().to_string()));
         assert!(said.previous_origin == log(H1).origin("example.org"));
-        assert!([CLOSED, OPENED].into_iter().all(is_reserved));
+        assert!([CLOSED, OPENED, PRUNED].into_iter().all(is_reserved));
         assert!(!is_reserved("RECORD_QUERIED"));
     }
 }

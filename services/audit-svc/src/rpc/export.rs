@@ -20,7 +20,11 @@ use tokio::{
 };
 use tonic::{Code, Status};
 
-use super::{AuditRpc, MAX_PAGE_OCTETS, proofs::log_named, stopped};
+use super::{
+    AuditRpc, MAX_PAGE_OCTETS,
+    proofs::{gone, log_named, unread},
+    stopped,
+};
 use crate::{
     own,
     publish::{PublishError, Published, Subtrees, TileStore},
@@ -42,6 +46,9 @@ impl AuditRpc {
         let log = log_named(&request.log, "log")?;
         let published = self.published(log)?;
         let (from, until) = range_of(&request, published.size)?;
+        if self.logs.store.is_expired(log) {
+            return Err(gone());
+        }
         let place = self.exports.clone().try_acquire_owned().map_err(|_| {
             let why = format!("{EXPORTS_AT_ONCE} exports are under way");
             Problem::exhausted("TOO_MANY_EXPORTS", why, COME_BACK_AFTER)
@@ -189,7 +196,7 @@ async fn send(
         next = bundles
             .message()
             .await
-            .map_err(|error| Problem::internal(&error))?
+            .map_err(|error| unread(&error))?
             .map(Part::Leaves);
     }
     metrics::counter!("hongyan_audit_exports_total").increment(1);

@@ -17,7 +17,7 @@ use tokio::{runtime::Handle, task};
 
 use super::{AuditRpc, behind, stopped};
 use crate::{
-    publish::{ProofError, Published, Subtrees},
+    publish::{ProofError, PublishError, Published, Subtrees},
     record::{LogId, Stopped},
 };
 
@@ -170,7 +170,7 @@ impl AuditRpc {
             .store
             .entry(log, place.log_index, size)
             .await
-            .map_err(|error| Problem::internal(&error))?;
+            .map_err(|error| unread(&error))?;
         Ok((log, place.log_index, octets))
     }
 
@@ -191,9 +191,17 @@ impl AuditRpc {
 /// A leaf that was on record, for as long as its log was kept.
 pub(super) fn gone() -> Problem {
     Problem::not_found(
-        "GONE",
+        "ENTRY_EXPIRED",
         "the event was on record; its entry was dropped when the time of its log was over",
     )
+}
+
+/// Why an entry of a published log is not given.
+pub(super) fn unread(error: &PublishError) -> Problem {
+    match error {
+        PublishError::Expired { .. } => gone(),
+        other => Problem::internal(other),
+    }
 }
 
 pub(super) fn log_named(name: &str, field: &str) -> Result<LogId, Problem> {
