@@ -5,6 +5,7 @@ mod export;
 mod proofs;
 #[cfg(test)]
 mod tests;
+mod watch;
 
 use std::{sync::Arc, time::Duration};
 
@@ -45,6 +46,8 @@ pub struct AuditRpc {
     logs: Served,
     /// Places for exports.
     exports: Arc<Semaphore>,
+    /// Places for watchers.
+    watchers: Arc<Semaphore>,
 }
 
 impl AuditRpc {
@@ -55,6 +58,7 @@ impl AuditRpc {
             index,
             logs,
             exports: Arc::new(Semaphore::new(export::EXPORTS_AT_ONCE)),
+            watchers: Arc::new(Semaphore::new(watch::WATCHERS_AT_ONCE)),
         }
     }
 
@@ -266,8 +270,10 @@ impl AuditService for AuditRpc {
 
     type WatchStream = BoxStream<WatchResponse>;
 
-    async fn watch(&self, _: Request<WatchRequest>) -> Result<Response<Self::WatchStream>, Status> {
-        Err(Status::unimplemented("to be built"))
+    async fn watch(&self, request: Request<WatchRequest>) -> Result<Response<Self::WatchStream>, Status> {
+        let peer = peer(&request)?;
+        let answers = self.watching(&peer, request.into_inner()).await?;
+        Ok(Response::new(Box::pin(answers)))
     }
 
     async fn erase_subject(
