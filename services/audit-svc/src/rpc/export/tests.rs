@@ -246,3 +246,17 @@ async fn whoever_does_not_read_is_let_go_and_told() {
     assert_eq!(&*Problem::from_status(&status).reason, "READ_TOO_SLOWLY");
     assert!(parts.next().await.is_none());
 }
+
+#[tokio::test]
+async fn entries_that_were_dropped_meanwhile_are_said_to_be_gone() {
+    let dir = tempfile::tempdir().unwrap();
+    let (kept, log) = with_events(dir.path(), 3, |_| event("MESSAGE_FINAL")).await;
+    kept.logs().store.expire(log.parse().unwrap());
+    let mut parts = export(&kept.rpc(), &log, 0, 0).await.unwrap();
+    assert!(matches!(
+        parts.next().await.unwrap().unwrap().part,
+        Some(Part::Proof(_))
+    ));
+    let status = parts.next().await.unwrap().unwrap_err();
+    assert_eq!(&*Problem::from_status(&status).reason, "ENTRY_EXPIRED");
+}
