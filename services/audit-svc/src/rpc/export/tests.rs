@@ -62,6 +62,18 @@ fn large(thousands: usize) -> AuditEvent {
     }
 }
 
+/// All entries of a log, from the first on.
+fn bundles(kept: &Kept, log: &str, size: u64) -> Bundles {
+    Bundles {
+        store: kept.logs().store.clone(),
+        log: log.parse().unwrap(),
+        size,
+        next: 0,
+        until: size,
+        ready: std::collections::VecDeque::new(),
+    }
+}
+
 async fn export(
     rpc: &AuditRpc,
     log: &str,
@@ -221,14 +233,7 @@ async fn places_are_few_and_given_back() {
 async fn whoever_does_not_read_is_let_go_and_told() {
     let dir = tempfile::tempdir().unwrap();
     let (kept, log) = with_events(dir.path(), 60, |_| large(60)).await;
-    let bundles = Bundles {
-        store: kept.logs().store.clone(),
-        log: log.parse().unwrap(),
-        size: 60,
-        next: 0,
-        until: 60,
-        ready: std::collections::VecDeque::new(),
-    };
+    let bundles = bundles(&kept, &log, 60);
     let places = std::sync::Arc::new(tokio::sync::Semaphore::new(1));
     let place: OwnedSemaphorePermit = places.clone().try_acquire_owned().unwrap();
     let (sender, receiver) = mpsc::channel(1);
@@ -248,15 +253,29 @@ async fn whoever_does_not_read_is_let_go_and_told() {
 }
 
 #[tokio::test]
-async fn entries_that_were_dropped_meanwhile_are_said_to_be_gone() {
+async fn entries_that_were_dropped_are_said_to_be_gone_in_the_middle_too() {
     let dir = tempfile::tempdir().unwrap();
-    let (kept, log) = with_events(dir.path(), 3, |_| event("MESSAGE_FINAL")).await;
+    let (kept, log) = with_events(dir.path(), 300, |_| event("MESSAGE_FINAL")).await;
+    let mut bundles = bundles(&kept, &log, 300);
+    bundles.read().await.unwrap();
     kept.logs().store.expire(log.parse().unwrap());
-    let mut parts = export(&kept.rpc(), &log, 0, 0).await.unwrap();
+    let problem = export(&kept.rpc(), &log, 0, 0).await.err().unwrap();
+    assert_eq!(&*problem.reason, "ENTRY_EXPIRED");
+    let places = std::sync::Arc::new(tokio::sync::Semaphore::new(1));
+    let place = places.try_acquire_owned().unwrap();
+    let (sender, mut receiver) = mpsc::channel(8);
+    let problem = send(
+        ExportProof::default(),
+        bundles,
+        sender,
+        place,
+        Duration::from_secs(30),
+    )
+    .await;
+    assert_eq!(&*problem.unwrap_err().reason, "ENTRY_EXPIRED");
     assert!(matches!(
-        parts.next().await.unwrap().unwrap().part,
+        receiver.recv().await.unwrap().part,
         Some(Part::Proof(_))
     ));
-    let status = parts.next().await.unwrap().unwrap_err();
-    assert_eq!(&*Problem::from_status(&status).reason, "ENTRY_EXPIRED");
+    assert!(receiver.recv().await.is_none());
 }
