@@ -9,7 +9,8 @@ use crate::record::turn;
 pub(crate) const MAX_EVENTS: usize = 1_024;
 const MAX_PRODUCER_OCTETS: usize = 128;
 const MAX_ATTRIBUTES: usize = 64;
-const TAG_OCTETS: usize = 32;
+/// Octets of a subject's tag.
+pub(crate) const TAG_OCTETS: usize = 32;
 
 /// A wrong field: its path within the event, and what is wrong with it. Holds no value of the event.
 pub(crate) type Wrong = (String, String);
@@ -66,6 +67,11 @@ pub(crate) fn check(event: &AuditEvent) -> Vec<Wrong> {
     let tag = event.subject_tag.len();
     note("subject_tag", tag == 0 || tag == TAG_OCTETS, "empty or 32 octets");
     note(
+        "sealed",
+        event.sealed.is_empty() || tag > 0,
+        "empty where there is no subject_tag",
+    );
+    note(
         "purpose",
         event.purpose.chars().count() <= 128,
         "at most 128 characters",
@@ -80,6 +86,14 @@ pub(crate) fn check(event: &AuditEvent) -> Vec<Wrong> {
     let values = event.attributes.values().all(|value| value.len() <= 1_024);
     note("attributes", values, "of at most 1,024 octets each");
     wrong
+}
+
+/// What a reason is.
+pub(crate) const REASON: &str = "must be 1 to 128 characters, none of them a control character";
+
+/// Why somebody wants something that goes on record with the reason.
+pub(crate) fn is_reason(text: &str) -> bool {
+    (1..=128).contains(&text.chars().count()) && !text.contains(char::is_control)
 }
 
 /// What a trace id is.
@@ -153,7 +167,7 @@ mod tests {
 
     #[test]
     fn each_wrong_field_is_named() {
-        let table: [(&str, Change); 20] = [
+        let table: [(&str, Change); 21] = [
             ("event_id", |event| event.event_id.clear()),
             ("event_id", |event| {
                 event.event_id = "d9428888-122b-41e1-b85c-61cd3cbee1e8".into();
@@ -174,6 +188,10 @@ mod tests {
             }),
             ("trace_id", |event| event.trace_id = "0".repeat(32)),
             ("subject_tag", |event| event.subject_tag = vec![1; 16].into()),
+            ("sealed", |event| {
+                event.subject_tag.clear();
+                event.sealed = vec![1].into();
+            }),
             ("purpose", |event| event.purpose = "赔".repeat(129)),
             ("attributes", |event| {
                 event.attributes = (0..65).map(|n| (n.to_string(), String::new())).collect();

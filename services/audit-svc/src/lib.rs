@@ -13,6 +13,8 @@
 //!   and told; any other damage is named (file, offset, index), and nothing starts.
 //! * **Nobody need believe us.** About a second later every leaf is under a signed checkpoint of a transparency log, in files
 //!   that others can copy, check and serve; and a start refuses files that are older than what was signed.
+//! * **A person can be forgotten.** Personal data stands in the record under a key for each person and half-year. Erasing
+//!   destroys the keys: no proof changes, and nobody can open the data any more.
 //! * **Nobody looks unseen.** A question goes on record before it is answered.
 //!
 //! # What it refuses
@@ -25,11 +27,13 @@
 //!
 //! [`log`] is the files. [`record`] decides places and owns the one thread that writes. [`publish`] follows it and makes
 //! transparency logs of it that outsiders can check. [`index`] finds leaves; it follows the log and can be deleted. [`stream`]
-//! is the way in from Redis, [`rpc`] the way in and out by gRPC. The write path knows nothing of index and publisher; these
-//! read the log and nothing else.
+//! is the way in from Redis, [`rpc`] the way in and out by gRPC; [`keys`] seals what is personal before it goes in. The
+//! write path knows nothing of index and publisher; these read the log and nothing else.
 
 mod event;
 pub mod index;
+mod key_tasks;
+pub mod keys;
 mod known;
 pub mod log;
 mod own;

@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     index::{Follower, Index},
+    key_tasks,
     log::{Cut, LogError},
     own,
     publish::{
@@ -20,7 +21,7 @@ use crate::{
     record::{Host, Placed, Record, now_unix_ms},
     recovery::{self, Places, Recovered},
     retention::{self, Keeper},
-    rpc::{AuditRpc, GAP_AGE_MS},
+    rpc::{AuditRpc, GAP_AGE_MS, erase},
     settings::Settings,
     stream::{self, StreamSink},
     turner, upkeep,
@@ -56,6 +57,7 @@ pub async fn build(settings: Settings, ctx: Context) -> Result<Service, BuildErr
         task::spawn_blocking(move || recovery::recover(places, host, runtime)).await??
     };
     let record = opened.record;
+    let keys = key_tasks::open(&settings, &ctx, &appends).await?;
     let size = record.head().size;
     tell_recovery(size, opened.cut.as_ref());
     let (index, follower) = {
@@ -113,15 +115,18 @@ pub async fn build(settings: Settings, ctx: Context) -> Result<Service, BuildErr
     ctx.spawn("index", follow_index(follower, ctx.calls_ended.clone()));
     // A disk that takes no writes shows here, and not with the first caller.
     record_start(&record, &actor, size, opened.cut.as_ref()).await?;
+    // What was ordered to be erased is erased before anybody asks.
+    erase::finish_all(&keys, &record).await?;
     appends.up();
     ctx.spawn("gaps", watch_gaps(record.clone(), ctx.shutdown.clone()));
     let sink = StreamSink {
         record: record.clone(),
         index: index.clone(),
+        keys: keys.clone(),
         actor,
     };
     follow_streams(settings, sink, &ctx).await?;
-    let server = AuditServiceServer::new(AuditRpc::new(record, index, logs))
+    let server = AuditServiceServer::new(AuditRpc::new(record, index, logs, keys))
         .max_decoding_message_size(MAX_MESSAGE_OCTETS)
         .max_encoding_message_size(MAX_MESSAGE_OCTETS);
     Ok(Service::default().with(server))

@@ -36,6 +36,16 @@ pub struct Settings {
     /// each): so many whole months of Beijing's calendar after the end of its half-year the entries of a log of the class
     /// are dropped, its hashes and checkpoint stay; 0 for never, 1,200 at most.
     pub retention: Retention,
+    /// `keyring.file`: the keyring of the mesh, with which producers seal personal data. Followed when it changes.
+    pub keyring_file: SecretFile,
+    /// `keyring.reload_interval_ms` (1,000): how often both keyrings are looked at.
+    pub keyring_reload: Duration,
+    /// `keys.dir` (`keys` in `record.dir`): the keys of subjects, without which personal data in the record opens for
+    /// nobody. What is erased here is erased; so must be every copy of it.
+    pub keys_dir: PathBuf,
+    /// `keys.kek_file`: the keyring that wraps the keys of subjects, in the form of `keyring.file` and with keys of its
+    /// own. Followed when it changes.
+    pub kek_file: SecretFile,
     /// `redis.*`.
     pub redis: RedisSettings,
 }
@@ -47,6 +57,10 @@ impl Settings {
         Self {
             tiles_dir: source.or("tiles.dir", dir.join("tiles")),
             locks_dir: source.or("locks.dir", dir.join("locks")),
+            keys_dir: source.or("keys.dir", dir.join("keys")),
+            kek_file: SecretFile::new(source.required("keys.kek_file", PathBuf::new())),
+            keyring_file: SecretFile::new(source.required("keyring.file", PathBuf::new())),
+            keyring_reload: source.duration_ms("keyring.reload_interval_ms", 1_000),
             tiles_listen: source.optional("tiles.listen"),
             organisation: source.required("record.organisation", String::new()),
             signing_key: SecretFile::new(source.required("record.signing_key_file", PathBuf::new())),

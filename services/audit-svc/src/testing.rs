@@ -12,6 +12,7 @@ use tokio::runtime::Handle;
 
 use crate::{
     index::Index,
+    keys::{self, KeysError, OpenedKeys, SubjectKeys},
     publish::{Pruning, TileStore, serve::Served},
     record::{Clock, Host, Record},
     recovery::{self, Places, Recovered, RecoveryError},
@@ -44,6 +45,8 @@ pub(crate) fn open_record(dir: &Path, host: Host, runtime: Handle) -> Result<Rec
 pub(crate) struct Kept {
     pub(crate) record: Record,
     pub(crate) index: Index,
+    pub(crate) keys: SubjectKeys,
+    keys_ended: tokio::sync::oneshot::Receiver<Result<(), KeysError>>,
     ended: tokio::sync::oneshot::Receiver<Result<(), crate::log::LogError>>,
     follower: tokio::task::JoinHandle<()>,
     logs: Served,
@@ -76,6 +79,8 @@ impl Kept {
         } = opened.await.unwrap().unwrap();
         let record = opened.record;
         let (index, follower) = Index::open(&dir.join("index"), record.head().size, logs.clone()).unwrap();
+        let OpenedKeys { keys, ended } = keys::testing::open(dir).await.unwrap();
+        let keys_ended = ended;
         let stop = tokio_util::sync::CancellationToken::new();
         let run = follower.run(stop.clone());
         let follower = tokio::spawn(async move { run.await.unwrap() });
@@ -96,6 +101,8 @@ impl Kept {
             upkeep: tokio::spawn(async move { upkeep.await.unwrap() }),
             record,
             index,
+            keys,
+            keys_ended,
             ended: opened.ended,
             follower,
             logs,
@@ -108,7 +115,12 @@ impl Kept {
 
     /// Its methods.
     pub(crate) fn rpc(&self) -> AuditRpc {
-        AuditRpc::new(self.record.clone(), self.index.clone(), self.logs.clone())
+        AuditRpc::new(
+            self.record.clone(),
+            self.index.clone(),
+            self.logs.clone(),
+            self.keys.clone(),
+        )
     }
 
     /// Its logs.
@@ -121,6 +133,8 @@ impl Kept {
         let Self {
             record,
             index,
+            keys,
+            keys_ended,
             ended,
             follower,
             logs,
@@ -135,8 +149,9 @@ impl Kept {
         publisher.await.unwrap();
         turner.await.unwrap();
         upkeep.await.unwrap();
-        drop((record, index, logs, pruning));
+        drop((record, index, keys, logs, pruning));
         ended.await.unwrap().unwrap();
+        keys_ended.await.unwrap().unwrap();
     }
 }
 

@@ -4,15 +4,19 @@
 #[path = "../../../shared/queue/tests/support/mod.rs"]
 mod support;
 
-use std::{collections::BTreeMap, ops::ControlFlow, path::Path, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, fs, ops::ControlFlow, path::Path, sync::Arc, time::Duration};
 
 use hongyan_audit_svc::{
     index::Index,
+    keys::{KeysError, OpenedKeys},
     publish::TileStore,
     record::{Host, Record},
     recovery::{Places, Recovered, recover},
     stream::{self, StreamSink},
 };
+use hongyan_chassis::LiveKeyring;
+use hongyan_config::SecretFile;
+use hongyan_envelope::Keyring;
 use hongyan_proto::audit::v1::{AuditEvent, Leaf};
 use hongyan_queue::{Redis, Script, keys, lua};
 use hongyan_tlog::key::{Algorithm, Signer};
@@ -21,6 +25,21 @@ use support::PrivateRedis;
 use tokio::{runtime::Handle, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
+
+/// Base64 of 32 octets of one letter each.
+const MESH: &str = r#"{"active":"m1","keys":{"m1":"YWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWE="},"tag_key":"YmJiYmJiYmJiYmJiYmJiYmJiYmJiYmJiYmJiYmJiYmI="}"#;
+const KEK: &str = r#"{"active":"k1","keys":{"k1":"Y2NjY2NjY2NjY2NjY2NjY2NjY2NjY2NjY2NjY2NjY2M="},"tag_key":"ZGRkZGRkZGRkZGRkZGRkZGRkZGRkZGRkZGRkZGRkZGQ="}"#;
+
+async fn open_keys(dir: &Path) -> OpenedKeys {
+    let mut keyrings = Vec::new();
+    for (name, text) in [("mesh.json", MESH), ("kek.json", KEK)] {
+        fs::write(dir.join(name), text).unwrap();
+        keyrings.push(LiveKeyring::load(SecretFile::new(dir.join(name))).await.unwrap());
+    }
+    let kek = keyrings.remove(1);
+    let mesh = keyrings.remove(0);
+    hongyan_audit_svc::keys::open(&dir.join("keys"), "hongyan.test", mesh, kek).unwrap()
+}
 
 /// A record that follows the streams of a server.
 struct Running {
@@ -31,6 +50,7 @@ struct Running {
     behind: Vec<JoinHandle<()>>,
     stop_behind: CancellationToken,
     ended: tokio::sync::oneshot::Receiver<Result<(), hongyan_audit_svc::log::LogError>>,
+    keys_ended: tokio::sync::oneshot::Receiver<Result<(), KeysError>>,
 }
 
 /// Record and logs in a directory.
@@ -53,7 +73,7 @@ fn open(dir: &Path, runtime: Handle) -> Recovered {
 }
 
 impl Running {
-    fn start(dir: &Path, redis: &Redis) -> Self {
+    async fn start(dir: &Path, redis: &Redis) -> Self {
         let (runtime, place) = (Handle::current(), dir.to_owned());
         let opened = std::thread::spawn(move || open(&place, runtime)).join();
         let Recovered {
@@ -64,9 +84,11 @@ impl Running {
         let record = opened.record;
         let (index, follow) = Index::open(&dir.join("index"), record.head().size, logs).unwrap();
         let (stop, stop_behind) = (CancellationToken::new(), CancellationToken::new());
+        let keys = open_keys(dir).await;
         let sink = StreamSink {
             record: record.clone(),
             index,
+            keys: keys.keys,
             actor: "spiffe://hongyan.test/svc/audit".into(),
         };
         let (redis, reads) = (redis.clone(), stop.clone());
@@ -89,6 +111,7 @@ impl Running {
             ],
             stop_behind,
             ended: opened.ended,
+            keys_ended: keys.ended,
         }
     }
 
@@ -115,6 +138,7 @@ impl Running {
         }
         drop(self.record);
         self.ended.await.unwrap().unwrap();
+        self.keys_ended.await.unwrap().unwrap();
     }
 
     fn leaves(&self) -> Vec<Leaf> {
@@ -205,7 +229,7 @@ async fn entries_are_recorded_in_order_and_settled() {
     for nth in 0..50 {
         send(&redis, &event(&format!("BEFORE_{nth}"))).await;
     }
-    let running = Running::start(dir.path(), &redis);
+    let running = Running::start(dir.path(), &redis).await;
     for nth in 0..50 {
         send(&redis, &event(&format!("AFTER_{nth}"))).await;
     }
@@ -230,7 +254,7 @@ async fn a_killed_reader_and_a_killed_redis_cost_no_event_and_double_none() {
     let dir = tempfile::tempdir().unwrap();
     let mut sent = 0_u64;
     for round in 0..4 {
-        let running = Running::start(dir.path(), &redis);
+        let running = Running::start(dir.path(), &redis).await;
         for _ in 0..200 {
             send(&redis, &event("SENT")).await;
             sent += 1;
@@ -243,7 +267,7 @@ async fn a_killed_reader_and_a_killed_redis_cost_no_event_and_double_none() {
             running.stop().await;
         }
     }
-    let running = Running::start(dir.path(), &redis);
+    let running = Running::start(dir.path(), &redis).await;
     running.reaches(sent).await;
     all_settled(&redis).await;
     assert_eq!(running.actions(), [("SENT".to_owned(), 800)].into());
@@ -258,7 +282,7 @@ async fn a_poisoned_entry_is_put_aside_and_that_is_on_record() {
     send(&redis, &event("BEFORE")).await;
     send(&redis, &AuditEvent::default()).await;
     send(&redis, &event("BEHIND")).await;
-    let running = Running::start(dir.path(), &redis);
+    let running = Running::start(dir.path(), &redis).await;
     running.reaches(3).await;
     all_settled(&redis).await;
     let refused = running
@@ -282,7 +306,7 @@ async fn a_redis_that_numbers_twice_loses_no_event() {
     let mut server = PrivateRedis::start();
     let redis = server.connect().await;
     let dir = tempfile::tempdir().unwrap();
-    let running = Running::start(dir.path(), &redis);
+    let running = Running::start(dir.path(), &redis).await;
     send(&redis, &event("FIRST")).await;
     running.reaches(1).await;
     all_settled(&redis).await;
@@ -299,5 +323,44 @@ async fn a_redis_that_numbers_twice_loses_no_event() {
         (event.action.as_str(), event.attributes["reused_seq"].as_str()),
         ("SECOND", "1")
     );
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn personal_data_is_sealed_anew_and_what_nobody_can_open_is_put_aside() {
+    let server = PrivateRedis::start();
+    let redis = server.connect().await;
+    let dir = tempfile::tempdir().unwrap();
+    let mesh = Keyring::parse(MESH).unwrap();
+    let about = |action: &str, sealed: Vec<u8>| AuditEvent {
+        subject_tag: vec![7; 32].into(),
+        sealed: sealed.into(),
+        ..event(action)
+    };
+    let sealed = mesh.seal(b"audit-personal", "张三".as_bytes()).unwrap();
+    send(&redis, &about("GOOD", sealed.clone())).await;
+    send(&redis, &about("GARBAGE", vec![9; 80])).await;
+    send(&redis, &event("PLAIN")).await;
+    send(&redis, &about("GOOD_AGAIN", sealed.clone())).await;
+    let running = Running::start(dir.path(), &redis).await;
+    running.reaches(4).await;
+    all_settled(&redis).await;
+    let actions: Vec<_> = running.actions().into_keys().collect();
+    assert_eq!(actions, ["ENTRY_REFUSED", "GOOD", "GOOD_AGAIN", "PLAIN"]);
+    for leaf in running.leaves() {
+        let event = leaf.event.unwrap();
+        match event.action.as_str() {
+            "ENTRY_REFUSED" => assert!(
+                event.attributes["why"].contains("sealed must be sealed under a key"),
+                "{:?}",
+                event.attributes
+            ),
+            "PLAIN" => assert!(event.sealed.is_empty()),
+            _ => {
+                assert_eq!(event.sealed[0], 2, "in the record's own form");
+                assert!(mesh.open(b"audit-personal", &event.sealed).is_err());
+            }
+        }
+    }
     running.stop().await;
 }

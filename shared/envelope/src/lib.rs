@@ -18,7 +18,7 @@ mod tag;
 
 pub use file::KeyringError;
 pub use keyring::Keyring;
-pub use sealed::{OpenError, SealError};
+pub use sealed::{OpenError, SealError, key_id};
 pub use tag::Tag;
 
 /// The purpose of the one tag by which everything about a person is found: `keyring.tag(SUBJECT, e164)`. Every service

@@ -79,6 +79,11 @@ impl<'a> Parts<'a> {
     }
 }
 
+/// The id of the key that these octets say they were sealed under. Says nothing about whether they open.
+pub fn key_id(sealed: &[u8]) -> Result<&str, OpenError> {
+    Ok(Parts::of(sealed)?.key_id)
+}
+
 /// A key id: 1 to 32 of A-Z, a-z, 0-9, '.', '_' and hyphen. It stands readable in front of sealed data and in errors.
 pub(crate) fn is_key_id(id: &str) -> bool {
     (1..=MAX_KEY_ID_OCTETS).contains(&id.len())

@@ -87,6 +87,11 @@ impl Layout {
         self.settings_dir().join("keyring.json")
     }
 
+    /// The keys that wrap the keys of subjects in the record.
+    pub fn record_kek(&self) -> PathBuf {
+        self.settings_dir().join("record-kek.json")
+    }
+
     /// The key that signs the record's checkpoints.
     pub fn signing_key(&self) -> PathBuf {
         self.settings_dir().join("record-signing.key")

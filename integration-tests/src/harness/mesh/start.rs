@@ -40,6 +40,7 @@ pub(super) async fn start(options: MeshOptions) -> Result<Mesh> {
     let ca = TestCa::new("hongyan test authority")?;
     write_whole(&layout.method_table(), METHOD_TABLE)?;
     write_whole(&layout.keyring(), &keyring())?;
+    write_whole(&layout.record_kek(), &keyring())?;
     write_whole(&layout.signing_key(), &signing_key()?)?;
 
     let mut starter = Starter {
@@ -148,10 +149,10 @@ impl Starter {
             let mut own = Settings::new();
             own.set_path("record.dir", &self.layout.audit_data())
                 .set("record.organisation", ORGANISATION)
-                .set_path("record.signing_key_file", &self.layout.signing_key());
+                .set_path("record.signing_key_file", &self.layout.signing_key())
+                .set_path("keys.kek_file", &self.layout.record_kek());
             let needs = Needs {
                 catalog: false,
-                keyring: false,
                 ..ALL
             };
             self.service("audit-svc", "audit-svc", "svc/audit", needs, &own)?

@@ -1,6 +1,6 @@
 //! Half-years by Beijing's calendar: where they begin, and where they ended long enough ago.
 
-use std::fmt;
+use std::{fmt, str::FromStr};
 
 /// Half a year, by Beijing's calendar.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -84,9 +84,29 @@ impl fmt::Display for Period {
     }
 }
 
+/// Not `<year>h<half>`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("a period is named <year>h<half>, e.g. 2026h2")]
+pub struct NoPeriod;
+
+impl FromStr for Period {
+    type Err = NoPeriod;
+
+    fn from_str(text: &str) -> Result<Self, NoPeriod> {
+        let (year, half) = text.split_once('h').ok_or(NoPeriod)?;
+        let (year, half) = (year.parse(), half.parse());
+        let period = year
+            .ok()
+            .zip(half.ok())
+            .and_then(|(year, half)| Self::new(year, half));
+        // One period has one name: no leading zeros, no signs.
+        period.filter(|period| period.to_string() == text).ok_or(NoPeriod)
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{DAY_MS, Period, civil, day_of};
+    use super::{DAY_MS, NoPeriod, Period, civil, day_of};
 
     #[test]
     fn periods_turn_at_midnight_in_beijing() {
@@ -126,6 +146,16 @@ mod tests {
         assert_eq!(Period::of(period.ended_unix_ms(0) - 1), period);
         assert!(Period::of(period.ended_unix_ms(0)) > period);
         assert!(Period::new(9999, 2).unwrap().ended_unix_ms(u32::MAX) > 0);
+    }
+
+    #[test]
+    fn a_period_is_read_as_it_is_written_and_in_no_other_way() {
+        assert_eq!("2026h2".parse(), Period::new(2026, 2).ok_or(NoPeriod));
+        for text in [
+            "", "2026", "2026h", "2026h3", "02026h2", "2026h+2", "1969h1", "2026h2 ", "h2",
+        ] {
+            assert_eq!(text.parse::<Period>(), Err(NoPeriod), "{text}");
+        }
     }
 
     #[test]

@@ -15,7 +15,7 @@ use crate::{
 /// The attribute that says who brought an event.
 pub(crate) const RECORDED_BY: &str = "recorded_by";
 /// The most violations that one answer lists.
-const MAX_VIOLATIONS: usize = 32;
+pub(super) const MAX_VIOLATIONS: usize = 32;
 
 /// What is to go on record, or every field that is wrong.
 pub(crate) fn parse(peer: &SpiffeId, request: AppendRequest) -> Result<Vec<Submission>, Problem> {

@@ -1,6 +1,10 @@
 //! The service's methods: parse, ask, answer.
 
 mod append;
+mod entry;
+pub(crate) mod erase;
+#[cfg(test)]
+mod erasure_tests;
 mod export;
 mod proofs;
 #[cfg(test)]
@@ -24,6 +28,7 @@ use tonic::{Request, Response, Status};
 
 use crate::{
     index::{self, Conditions, Course, Index, IndexError},
+    keys::{KeysError, SubjectKeys},
     known::{self, Again, Known, Unknown},
     own,
     publish::serve::Served,
@@ -44,6 +49,7 @@ pub struct AuditRpc {
     record: Record,
     index: Index,
     logs: Served,
+    keys: SubjectKeys,
     /// Places for exports.
     exports: Arc<Semaphore>,
     /// Places for watchers.
@@ -51,15 +57,39 @@ pub struct AuditRpc {
 }
 
 impl AuditRpc {
-    /// Answers from this record, its index, and its logs as they are published.
-    pub fn new(record: Record, index: Index, logs: Served) -> Self {
+    /// Answers from this record, its index, its logs as they are published, and the keys of its subjects.
+    pub fn new(record: Record, index: Index, logs: Served, keys: SubjectKeys) -> Self {
         Self {
             record,
             index,
             logs,
+            keys,
             exports: Arc::new(Semaphore::new(export::EXPORTS_AT_ONCE)),
             watchers: Arc::new(Semaphore::new(watch::WATCHERS_AT_ONCE)),
         }
+    }
+
+    /// Seals personal data under its subjects' own keys.
+    async fn take_in(&self, submissions: &mut [Submission]) -> Result<(), Problem> {
+        let events = submissions.iter_mut().map(|submission| match submission {
+            Submission::Numbered(numbered) => &mut numbered.event,
+            Submission::Own(event) => event,
+        });
+        let refused = self
+            .keys
+            .take_in(events)
+            .await
+            .map_err(|error| keys_problem(&error))?;
+        if refused.is_empty() {
+            return Ok(());
+        }
+        let problem = refused
+            .into_iter()
+            .take(append::MAX_VIOLATIONS)
+            .fold(Problem::invalid(), |problem, (nth, why)| {
+                problem.field(format!("events[{nth}].sealed"), why)
+            });
+        Err(problem)
     }
 
     async fn place(&self, submissions: Vec<Submission>) -> Result<Vec<Place>, Problem> {
@@ -168,13 +198,13 @@ impl AuditRpc {
         let mut event = own::event("RECORD_QUERIED", "ASKED", peer.as_str(), asked);
         // Whose data was looked at is to be found by that person's tag.
         event.subject_tag = request.subject_tag.clone();
-        self.put_on_record(event).await
+        self.put_on_record(event).await.map(drop)
     }
 
     /// An event of this service; nothing that it is about may happen before it is on disk.
-    async fn put_on_record(&self, event: AuditEvent) -> Result<(), Problem> {
+    async fn put_on_record(&self, event: AuditEvent) -> Result<Place, Problem> {
         match self.record.append_own(event).await.map_err(stopped)? {
-            Placed::Recorded(_) => Ok(()),
+            Placed::Recorded(place) => Ok(place),
             other => Err(Problem::internal(&Unrecorded(other))),
         }
     }
@@ -188,7 +218,8 @@ impl AuditService for AuditRpc {
         let peer = peer(&request)?;
         let request = request.into_inner();
         let wait_published = request.wait_published;
-        let submissions = append::parse(&peer, request)?;
+        let mut submissions = append::parse(&peer, request)?;
+        self.take_in(&mut submissions).await?;
         let places = self.place(submissions).await?;
         if wait_published && let Some(last) = places.iter().map(|place| place.index).max() {
             self.wait_published(last + 1).await?;
@@ -249,15 +280,19 @@ impl AuditService for AuditRpc {
         Ok(Response::new(self.consistency(request.into_inner()).await?))
     }
 
-    async fn get_entry(&self, _: Request<GetEntryRequest>) -> Result<Response<GetEntryResponse>, Status> {
-        Err(Status::unimplemented("to be built"))
+    async fn get_entry(
+        &self,
+        request: Request<GetEntryRequest>,
+    ) -> Result<Response<GetEntryResponse>, Status> {
+        Ok(Response::new(self.entry(request.into_inner()).await?))
     }
 
     async fn reveal_entry(
         &self,
-        _: Request<RevealEntryRequest>,
+        request: Request<RevealEntryRequest>,
     ) -> Result<Response<RevealEntryResponse>, Status> {
-        Err(Status::unimplemented("to be built"))
+        let peer = peer(&request)?;
+        Ok(Response::new(self.reveal(&peer, request.into_inner()).await?))
     }
 
     type ExportStream = BoxStream<ExportResponse>;
@@ -278,9 +313,10 @@ impl AuditService for AuditRpc {
 
     async fn erase_subject(
         &self,
-        _: Request<EraseSubjectRequest>,
+        request: Request<EraseSubjectRequest>,
     ) -> Result<Response<EraseSubjectResponse>, Status> {
-        Err(Status::unimplemented("to be built"))
+        let peer = peer(&request)?;
+        Ok(Response::new(self.erase(&peer, request.into_inner()).await?))
     }
 
     async fn get_statistics(
@@ -318,7 +354,7 @@ async fn read_page(
 
 #[derive(Debug, thiserror::Error)]
 #[error("an event of this service was not recorded: {0:?}")]
-struct Unrecorded(Placed);
+pub(crate) struct Unrecorded(Placed);
 
 fn peer<T>(request: &Request<T>) -> Result<SpiffeId, Problem> {
     match request.extensions().get::<Peer>() {
@@ -344,6 +380,19 @@ fn again(submission: &Submission) -> Option<Again> {
 
 fn stopped(stopped: Stopped) -> Problem {
     Problem::unavailable("RECORD_STOPPED", stopped.to_string(), TRY_AGAIN_AFTER)
+}
+
+/// The files and numbers that the error names are for the log, not for callers.
+fn keys_problem(error: &KeysError) -> Problem {
+    if matches!(error, KeysError::Stopped) {
+        return stopped(Stopped);
+    }
+    tracing::error!(%error, "the keys of subjects cannot be used");
+    Problem::unavailable(
+        "KEYS_NOT_USABLE",
+        "the keys of subjects cannot be used; the log of audit-svc says why",
+        TRY_AGAIN_AFTER,
+    )
 }
 
 fn behind() -> Problem {

@@ -140,7 +140,7 @@ impl AuditRpc {
     }
 
     /// A leaf by its index in the record, when it is under a checkpoint.
-    async fn leaf_of_record(&self, index: u64) -> Result<(LogId, u64, Vec<u8>), Problem> {
+    pub(super) async fn leaf_of_record(&self, index: u64) -> Result<(LogId, u64, Vec<u8>), Problem> {
         let size = self.record.head().size;
         if index >= size {
             let why = format!("must be below {size}, the size of the record");
@@ -158,7 +158,7 @@ impl AuditRpc {
     }
 
     /// A leaf by its place in its log, from the published bundle.
-    async fn leaf_of_log(&self, place: LogPlace) -> Result<(LogId, u64, Vec<u8>), Problem> {
+    pub(super) async fn leaf_of_log(&self, place: LogPlace) -> Result<(LogId, u64, Vec<u8>), Problem> {
         let log = log_named(&place.log, "place.log")?;
         let size = self.published(log)?.size;
         if place.log_index >= size {

@@ -191,7 +191,8 @@ async fn a_page_of_large_leaves_stays_below_the_largest_message() {
     let rpc = kept.rpc();
     for seq in 1..=40 {
         let large = AuditEvent {
-            sealed: vec![7; 60_000].into(),
+            subject_tag: vec![9; 32].into(),
+            sealed: crate::keys::testing::sealed(&vec![7; 60_000]),
             ..event("LARGE")
         };
         append(&rpc, seq, vec![large]).await.unwrap();

@@ -7,6 +7,7 @@ use tracing::Instrument as _;
 use super::{entry, spans::BatchSpans};
 use crate::{
     index::Index,
+    keys::{KeysError, SubjectKeys},
     known::{self, Again, Known},
     own,
     record::{Numbered, Placed, Record, Stopped, Submission},
@@ -19,6 +20,8 @@ pub(crate) enum Unsettled {
     #[error(transparent)]
     Stopped(#[from] Stopped),
     #[error(transparent)]
+    Keys(#[from] KeysError),
+    #[error(transparent)]
     Queue(#[from] QueueError),
 }
 
@@ -28,6 +31,7 @@ pub(crate) struct Recorder {
     pub(crate) group: Group,
     pub(crate) record: Record,
     pub(crate) index: Index,
+    pub(crate) keys: SubjectKeys,
     /// Who puts events about entries on record.
     pub(crate) actor: String,
 }
@@ -58,6 +62,14 @@ impl Recorder {
                 Ok(numbered) => work.push(Work { nth, numbered }),
                 Err(reason) => poisoned.push((nth, reason)),
             }
+        }
+        let refused = self
+            .keys
+            .take_in(work.iter_mut().map(|work| &mut work.numbered.event))
+            .await?;
+        // From the last one on, so that the places of the others stay.
+        for (at, why) in refused.into_iter().rev() {
+            poisoned.push((work.remove(at).nth, format!("sealed {why}")));
         }
         let submissions = work
             .iter()

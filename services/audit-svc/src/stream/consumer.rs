@@ -9,6 +9,7 @@ use tokio_util::sync::CancellationToken;
 use super::batch::{Recorder, Unsettled};
 use crate::{
     index::Index,
+    keys::{KeysError, SubjectKeys},
     record::{Record, Stopped, now_unix_ms},
 };
 
@@ -30,6 +31,8 @@ pub struct StreamSink {
     pub record: Record,
     /// Its index, to know entries again.
     pub index: Index,
+    /// The keys that personal data is sealed under.
+    pub keys: SubjectKeys,
     /// The SPIFFE id of this process.
     pub actor: String,
 }
@@ -40,6 +43,9 @@ pub enum StreamError {
     /// Redis refuses for a reason that waiting does not mend.
     #[error(transparent)]
     Queue(#[from] QueueError),
+    /// The keys of subjects cannot be used.
+    #[error(transparent)]
+    Keys(#[from] KeysError),
     /// The record takes no events.
     #[error(transparent)]
     Stopped(#[from] Stopped),
@@ -93,6 +99,14 @@ pub async fn run(redis: Redis, sink: StreamSink, shutdown: CancellationToken) ->
                 metrics::counter!("hongyan_audit_stream_errors_total").increment(1);
                 pause(backoff.next_wait(), &shutdown).await;
             }
+            // What was taken stays pending, and comes again.
+            Err(StreamError::Keys(error)) if !matches!(error, KeysError::Stopped) => {
+                if backoff.attempts() == 0 {
+                    tracing::error!(%error, "events wait on their stream: the keys of subjects cannot be used");
+                }
+                metrics::counter!("hongyan_audit_stream_errors_total").increment(1);
+                pause(backoff.next_wait(), &shutdown).await;
+            }
             Err(stopped) => return Err(stopped),
         }
     }
@@ -104,6 +118,7 @@ async fn join(redis: &Redis, sink: &StreamSink, consumer: &Consumer) -> Result<R
         group,
         record: sink.record.clone(),
         index: sink.index.clone(),
+        keys: sink.keys.clone(),
         actor: sink.actor.clone(),
     })
 }
@@ -145,6 +160,7 @@ async fn work_off(recorder: &Recorder, entries: &[Entry]) -> Result<(), StreamEr
             .work_off(batch)
             .await
             .map_err(|unsettled| match unsettled {
+                Unsettled::Keys(error) => StreamError::Keys(error),
                 Unsettled::Stopped(stopped) => StreamError::Stopped(stopped),
                 Unsettled::Queue(error) => StreamError::Queue(error),
             })?;

@@ -1,0 +1,58 @@
+//! What the service does about keys of subjects, beside serving: opens them, follows their keyrings, finishes erasures.
+
+use hongyan_chassis::{BuildError, Context, HealthFlag, LiveKeyring};
+use tokio::{sync::oneshot, task};
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    keys::{self, KeysError, OpenedKeys, SubjectKeys},
+    settings::Settings,
+};
+
+/// Opens the keys and starts what follows them. Their health is the record's: what cannot be sealed cannot go on record.
+pub(crate) async fn open(
+    settings: &Settings,
+    ctx: &Context,
+    appends: &HealthFlag,
+) -> Result<SubjectKeys, BuildError> {
+    let mesh = LiveKeyring::load(settings.keyring_file.clone())
+        .await
+        .map_err(|error| format!("keyring.file: {error}"))?;
+    let kek = LiveKeyring::load(settings.kek_file.clone())
+        .await
+        .map_err(|error| format!("keys.kek_file: {error}"))?;
+    for (name, keyring) in [("keyring", &mesh), ("kek", &kek)] {
+        let follow = keyring.clone();
+        ctx.spawn(
+            name,
+            follow.keep_fresh(settings.keyring_reload, ctx.calls_ended.clone()),
+        );
+    }
+    let (dir, organisation) = (settings.keys_dir.clone(), settings.organisation.clone());
+    let OpenedKeys { keys, ended } =
+        task::spawn_blocking(move || keys::open(&dir, &organisation, mesh, kek)).await??;
+    ctx.spawn("keys", watch(ended, appends.clone(), ctx.calls_ended.clone()));
+    ctx.spawn("rewrap", keys.clone().keep_wrapped(ctx.shutdown.clone()));
+    Ok(keys)
+}
+
+/// Ends with an error when the writing thread dies, which ends the process, as it does for the record.
+async fn watch(
+    ended: oneshot::Receiver<Result<(), KeysError>>,
+    appends: HealthFlag,
+    calls_ended: CancellationToken,
+) -> Result<(), BuildError> {
+    tokio::select! {
+        () = calls_ended.cancelled() => Ok(()),
+        ended = ended => {
+            if let Ok(Ok(())) = ended {
+                return Ok(());
+            }
+            appends.down("the disk refused a key");
+            match ended {
+                Ok(end) => Ok(end?),
+                Err(_) => Err("the thread that writes keys panicked".into()),
+            }
+        }
+    }
+}

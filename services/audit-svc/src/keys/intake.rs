@@ -1,0 +1,79 @@
+//! On the way in: what the producer sealed is opened and sealed again under the subject's own key.
+
+use bytes::Bytes;
+use hongyan_envelope::OpenError;
+use hongyan_proto::audit::v1::AuditEvent;
+use zeroize::Zeroizing;
+
+use super::{SubjectKeys, error::KeysError, keeper::Command, sealed, slot::SubjectTag};
+use crate::record::{Period, now_unix_ms};
+
+/// What producers bind personal data to the record with.
+pub(crate) const PRODUCERS_CONTEXT: &[u8] = b"audit-personal";
+
+/// Why an event's `sealed` cannot go on record. Holds nothing of the event.
+pub(crate) type Refused = &'static str;
+
+const NO_SUBJECT: Refused = "must come with a subject_tag of 32 octets";
+const NOT_OURS: Refused = "must be sealed under a key of the mesh's keyring, for the record";
+
+/// An event whose personal data is in clear for a moment.
+struct Open<'a> {
+    event: &'a mut AuditEvent,
+    tag: SubjectTag,
+    personal: Zeroizing<Vec<u8>>,
+}
+
+impl SubjectKeys {
+    /// Seals the personal data of these events under their subjects' keys; the new keys are on disk when it answers.
+    /// Answers which events cannot go on record, by their place in the iterator, and why; those are left as they came.
+    pub(crate) async fn take_in<'a>(
+        &self,
+        events: impl Iterator<Item = &'a mut AuditEvent>,
+    ) -> Result<Vec<(usize, Refused)>, KeysError> {
+        let with_personal: Vec<_> = events
+            .enumerate()
+            .filter(|(_, event)| !event.sealed.is_empty())
+            .collect();
+        if with_personal.is_empty() {
+            return Ok(Vec::new());
+        }
+        self.follow_rotation(&with_personal).await;
+        let mesh = self.mesh.current();
+        let mut open = Vec::with_capacity(with_personal.len());
+        let mut refused = Vec::new();
+        for (nth, event) in with_personal {
+            let Ok(tag) = SubjectTag::try_from(event.subject_tag.as_ref()) else {
+                refused.push((nth, NO_SUBJECT));
+                continue;
+            };
+            match mesh.open(PRODUCERS_CONTEXT, &event.sealed) {
+                Ok(personal) => open.push(Open { event, tag, personal }),
+                Err(_) => refused.push((nth, NOT_OURS)),
+            }
+        }
+        let tags = open.iter().map(|open| open.tag).collect();
+        let period = Period::of(now_unix_ms());
+        let keys = self.ask(|answer| Command::Keys { period, tags, answer }).await?;
+        for (Open { event, personal, .. }, key) in open.into_iter().zip(keys) {
+            event.sealed = Bytes::from(sealed::seal(&key, &self.organisation, event, &personal)?);
+        }
+        Ok(refused)
+    }
+
+    /// A producer may have met a new key of the mesh a moment before this process.
+    async fn follow_rotation(&self, events: &[(usize, &mut AuditEvent)]) {
+        let mesh = self.mesh.current();
+        let is_unknown = |event: &AuditEvent| {
+            matches!(
+                mesh.open(PRODUCERS_CONTEXT, &event.sealed),
+                Err(OpenError::UnknownKey { .. })
+            )
+        };
+        if events.iter().any(|(_, event)| is_unknown(event))
+            && let Err(error) = self.mesh.reload().await
+        {
+            tracing::warn!(%error, "new keys of the mesh cannot be used; the old ones stay in force");
+        }
+    }
+}

@@ -1,0 +1,102 @@
+//! Keyrings for tests.
+
+use std::{fs, path::Path};
+
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use bytes::Bytes;
+use hongyan_chassis::LiveKeyring;
+use hongyan_config::SecretFile;
+use hongyan_envelope::Keyring;
+
+use hongyan_proto::audit::v1::AuditEvent;
+
+use super::{
+    KeysError, OpenedKeys,
+    file::{self, KeyFile},
+    intake::PRODUCERS_CONTEXT,
+    keeper,
+    sealed::{self, SubjectKey},
+};
+
+/// A key file with keys of one repeated octet each, the last one active.
+pub(crate) fn keyring(keys: &[(&str, u8)], tag: u8) -> String {
+    let key = |octet: u8| STANDARD.encode([octet; 32]);
+    let active = keys.last().map_or("", |(id, _)| id);
+    let keys: Vec<_> = keys
+        .iter()
+        .map(|(id, octet)| format!("\"{id}\": \"{}\"", key(*octet)))
+        .collect();
+    format!(
+        "{{\"active\": \"{active}\", \"keys\": {{{}}}, \"tag_key\": \"{}\"}}",
+        keys.join(", "),
+        key(tag)
+    )
+}
+
+/// What producers seal with.
+pub(crate) fn mesh() -> String {
+    keyring(&[("m1", 1)], 2)
+}
+
+/// What wraps keys at first.
+pub(crate) fn kek() -> String {
+    keyring(&[("kek1", 3)], 4)
+}
+
+/// Personal data as a producer submits it.
+pub(crate) fn sealed(personal: &[u8]) -> Bytes {
+    let mesh = Keyring::parse(&mesh()).unwrap();
+    mesh.seal(PRODUCERS_CONTEXT, personal).unwrap().into()
+}
+
+/// Opens the keys in `dir/keys`; their keyrings are written where they are missing.
+pub(crate) async fn open(dir: &Path) -> Result<OpenedKeys, KeysError> {
+    let mut keyrings = Vec::new();
+    for (name, text) in [("mesh.json", mesh()), ("kek.json", kek())] {
+        let path = dir.join(name);
+        if !path.exists() {
+            fs::write(&path, text).unwrap();
+        }
+        keyrings.push(LiveKeyring::load(SecretFile::new(path)).await.unwrap());
+    }
+    let kek = keyrings.pop().unwrap();
+    let mesh = keyrings.pop().unwrap();
+    super::open(&dir.join("keys"), "hongyan.test", mesh, kek)
+}
+
+/// Tries to open the personal data of events with all that there is below `dir`: the mesh's keyring, the key-encryption
+/// keys themselves, and every key in every slot that opens under them. As whoever got hold of everything would.
+pub(crate) fn open_with_everything(dir: &Path, events: &[AuditEvent]) -> Vec<Option<Vec<u8>>> {
+    let rings = ["mesh.json", "kek.json"]
+        .map(|name| Keyring::parse(&fs::read_to_string(dir.join(name)).unwrap()).unwrap());
+    let keys_dir = dir.join("keys");
+    let mut keys = Vec::new();
+    for period in file::periods(&keys_dir).unwrap() {
+        let file = KeyFile::open_earlier(&keys_dir, period).unwrap();
+        let mut slots = Vec::new();
+        file.scan(1, u32::MAX, |slot| slots.push(slot)).unwrap();
+        let opened = slots
+            .iter()
+            .filter_map(|slot| keeper::unwrap(&rings[1], period, file.path(), slot).ok());
+        keys.extend(opened);
+    }
+    let open = |event: &AuditEvent| {
+        let under_ring = rings
+            .iter()
+            .find_map(|ring| ring.open(PRODUCERS_CONTEXT, &event.sealed).ok());
+        let under_key = || {
+            // Whatever key the event names: any might have been copied to another slot.
+            keys.iter().find_map(|key| {
+                let needed = sealed::needed(&event.sealed)?;
+                let tried = SubjectKey {
+                    period: needed.period,
+                    id: needed.id,
+                    key: key.key.clone(),
+                };
+                sealed::open(&tried, "hongyan.test", event)
+            })
+        };
+        under_ring.or_else(under_key).map(|personal| personal.to_vec())
+    };
+    events.iter().map(open).collect()
+}
