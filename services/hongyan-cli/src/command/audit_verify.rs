@@ -1,6 +1,7 @@
 //! `hongyan audit verify`: checks a copied directory of logs, without any service.
 
 mod check;
+mod ends;
 
 use std::{
     fs,
@@ -20,6 +21,7 @@ use crate::{
     table::table,
 };
 use check::{Bad, Checking};
+use ends::{First, Said};
 
 /// `<class>/<period>/<partition>` below the directory, and one more for a copy in a folder of its own.
 const MAX_DEPTH: usize = 4;
@@ -39,6 +41,9 @@ struct Found {
     /// The entries that are there: all of them, where it is no part.
     from: u64,
     until: u64,
+    /// Its text.
+    checkpoint: String,
+    first: First,
 }
 
 pub(crate) fn run(args: &VerifyLogs, screen: Screen) -> Result<Answer, Failure> {
@@ -51,7 +56,7 @@ pub(crate) fn run(args: &VerifyLogs, screen: Screen) -> Result<Answer, Failure> 
     }
     dirs.sort();
     let mut progress = Progress::new();
-    let checked: Vec<_> = dirs
+    let mut checked: Vec<_> = dirs
         .iter()
         .map(|dir| {
             let name = dir.strip_prefix(&args.dir).unwrap_or(dir).display().to_string();
@@ -61,7 +66,23 @@ pub(crate) fn run(args: &VerifyLogs, screen: Screen) -> Result<Answer, Failure> 
         })
         .collect();
     progress.clear();
+    check_ends(&mut checked);
     Ok(render(&checked, screen))
+}
+
+/// Logs that are right each for itself must follow each other.
+fn check_ends(checked: &mut [Checked]) {
+    let (places, said): (Vec<_>, Vec<_>) = checked
+        .iter()
+        .enumerate()
+        .filter_map(|(nth, log)| Some((nth, log.result.as_ref().ok()?.said())))
+        .unzip();
+    for (nth, why) in ends::wrong(&said) {
+        let log = places.get(nth).and_then(|place| checked.get_mut(*place));
+        if let Some(log) = log {
+            log.result = Err(Bad { index: Some(0), why });
+        }
+    }
 }
 
 fn find_logs(dir: &Path, depth: usize, found: &mut Vec<PathBuf>) -> std::io::Result<()> {
@@ -101,7 +122,14 @@ fn check_log(dir: &Path, args: &VerifyLogs, progress: impl FnMut(u64, u64)) -> R
             (part.from, part.until)
         }
     };
+    let first = if from == 0 {
+        ends::first(&files, until).map_err(|why| Bad { index: Some(0), why })?
+    } else {
+        First::Away
+    };
     Ok(Found {
+        checkpoint: checkpoint.to_string(),
+        first,
         origin: checkpoint.origin().to_owned(),
         size: checkpoint.size(),
         root: checkpoint.root().to_string(),
@@ -125,6 +153,16 @@ fn signed(files: &Copied, keys: &[Verifier]) -> Result<Checkpoint, String> {
 }
 
 impl Found {
+    fn said(&self) -> Said {
+        Said {
+            origin: self.origin.clone(),
+            size: self.size,
+            root: self.root.clone(),
+            checkpoint: self.checkpoint.clone(),
+            first: self.first.clone(),
+        }
+    }
+
     /// How many there are, and which of them are here where that is not all.
     fn entries(&self) -> String {
         if (self.from, self.until) == (0, self.size) {
