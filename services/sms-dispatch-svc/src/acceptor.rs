@@ -296,7 +296,7 @@ impl Acceptor {
             windows: windows(tenant.limits.windows(admitted_as)),
             most_waiting: self.most_waiting(tenant),
             most_entries: self.most_entries,
-            audit_event: audit::accepted(&message_id, &record, submission.class.as_str(), caller.id()),
+            audit_event: audit::accepted(&message_id, &record, caller.id()),
             record: record.to_octets(),
             sealed: seal(&message_id, &submission, valid_until_ms, now_ms, keyring)?,
             keeps_body: submission.has_fallback,

@@ -133,6 +133,7 @@ pub fn conclude(record: &mut MessageRecord, codes: &CodeTable) -> Conclusion {
     });
     if announcement.is_some() {
         record.set_announced(status);
+        record.announced_code.clone_from(&outcome.detail.raw_code);
         let mut entry = EventRecord {
             at_unix_ms: outcome.at_unix_ms,
             raw_code: outcome.detail.raw_code.clone(),

@@ -102,6 +102,9 @@ pub struct MessageRecord {
     /// The sealed message is kept beside the record, for a receipt that says "no route".
     #[prost(bool, tag = "26")]
     pub body_kept: bool,
+    /// The carrier's word, or ours, that was told with [`Self::announced`]: a correction says which one it corrects.
+    #[prost(string, tag = "27")]
+    pub announced_code: String,
 }
 
 /// That a message was sent another way. [`MessageRecord::link`] and [`MessageRecord::carrier`] are the new ones then.

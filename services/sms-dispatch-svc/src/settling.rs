@@ -122,11 +122,19 @@ impl Open {
         let rerouted = self.rerouted();
         let mut audit_events = Vec::new();
         if rerouted.is_some() {
-            audit_events.extend(audit::rerouted(&message_id, &self.record, actor));
+            audit_events.extend(audit::rerouted(&message_id, &self.before, &self.record, actor));
         }
-        audit_events.extend(
-            told.map(|told| audit::settled(&message_id, &self.record, &conclusion.outcome, told, actor)),
-        );
+        audit_events.extend(told.map(|told| {
+            let code_before = &self.before.announced_code;
+            audit::settled(
+                &message_id,
+                &self.record,
+                &conclusion.outcome,
+                told,
+                code_before,
+                actor,
+            )
+        }));
         // The text is for one thing alone: another way. Where there is none any more it goes.
         let drops_body = self.record.body_kept
             && (conclusion.deadline_unix_ms.is_none() || self.record.rerouted.is_some());

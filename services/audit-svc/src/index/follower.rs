@@ -12,7 +12,7 @@ use super::{
     store::IndexError,
     writer::{self, IndexWriter},
 };
-use crate::publish::serve::Served;
+use crate::publish::{PublishError, serve::Served};
 
 /// Keeps an index up to its logs.
 pub struct Follower {
@@ -53,7 +53,12 @@ impl Follower {
                 feed.update(&state, &writer)?;
             }
             while writer.next() < feed.through() {
-                feed.read_ahead(&logs.store).await?;
+                match feed.read_ahead(&logs.store).await {
+                    Ok(()) => {}
+                    // Its entries are being dropped: that it is gone is published next.
+                    Err(IndexError::Published(PublishError::Expired { .. })) => break,
+                    Err(other) => return Err(other),
+                }
                 let advanced = task::spawn_blocking(move || {
                     let before = writer.next();
                     let result = feed.advance(&mut writer).and_then(|()| {

@@ -12,10 +12,14 @@
 //! | | `v` | the version of this layout |
 //! | a log's name | `m t a s c` ‖ fingerprint ‖ index u64 | a posting, by message, trace, actor, subject tag or action ([`super::postings`]) |
 //! | | `n` ‖ action | how many leaves have it |
+//! | | `r` ‖ hour u64 ‖ tenant, carrier, class, each behind its length u16 ‖ standing | messages i64 ([`super::statistics`]) |
 //!
 //! Numbers are big-endian, so that keys sort by them.
 
-use super::view::View;
+use super::{
+    statistics::{Cell, Standing},
+    view::View,
+};
 
 /// Raised when the layout changes; an index of another version is built anew.
 pub(crate) const LAYOUT: &[u8] = b"2";
@@ -26,6 +30,7 @@ pub(crate) const LOGS: &[u8] = b"l";
 const PLACES: u8 = b'x';
 const TIMES: u8 = b'w';
 const NUMBERS: u8 = b'q';
+const STATISTICS: u8 = b'r';
 
 /// By what a leaf can be found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -86,9 +91,7 @@ pub(crate) fn time(received_at_unix_ms: i64) -> [u8; 9] {
 pub(crate) fn sequence(producer: &str, epoch: u64, seq: u64) -> Vec<u8> {
     let mut key = Vec::with_capacity(3 + producer.len() + 16);
     key.push(NUMBERS);
-    // The length goes in front, so that no name is the beginning of another. It fits: a leaf has less than 65,536 octets.
-    key.extend_from_slice(&(producer.len() as u16).to_be_bytes());
-    key.extend_from_slice(producer.as_bytes());
+    push_sized(&mut key, producer);
     key.extend_from_slice(&epoch.to_be_bytes());
     key.extend_from_slice(&seq.to_be_bytes());
     key
@@ -101,6 +104,44 @@ pub(crate) fn sequence_at(key: &[u8]) -> Option<u64> {
 
 pub(crate) fn count(action: &str) -> Vec<u8> {
     [COUNTS, action.as_bytes()].concat()
+}
+
+/// A counter.
+pub(crate) fn statistic(cell: &Cell<'_>, standing: &Standing) -> Vec<u8> {
+    let mut key = statistics_from(cell.hour).to_vec();
+    for text in [cell.tenant, cell.carrier, cell.class] {
+        push_sized(&mut key, text);
+    }
+    key.extend_from_slice(&standing.to_octets());
+    key
+}
+
+/// In front of the counters of this hour and of all later ones.
+pub(crate) fn statistics_from(hour: u64) -> [u8; 9] {
+    numbered(STATISTICS, hour)
+}
+
+pub(crate) fn read_statistic(key: &[u8]) -> Option<(Cell<'_>, Standing)> {
+    let (hour, mut rest) = key.get(1..)?.split_first_chunk()?;
+    let mut text = || {
+        let (length, behind) = rest.split_first_chunk()?;
+        let (text, behind) = behind.split_at_checked(usize::from(u16::from_be_bytes(*length)))?;
+        rest = behind;
+        std::str::from_utf8(text).ok()
+    };
+    let (tenant, carrier, class) = (text()?, text()?, text()?);
+    let cell = Cell {
+        hour: u64::from_be_bytes(*hour),
+        tenant,
+        carrier,
+        class,
+    };
+    Some((cell, Standing::from_octets(rest)?))
+}
+
+/// What a counter says.
+pub(crate) fn read_counter(value: &[u8]) -> Option<i64> {
+    Some(i64::from_be_bytes(value.try_into().ok()?))
 }
 
 pub(crate) fn position(next: u64, last_time_unix_ms: i64) -> [u8; 16] {
@@ -159,13 +200,23 @@ fn numbered(letter: u8, number: u64) -> [u8; 9] {
     key
 }
 
+/// The length goes in front, so that no text is the beginning of another. It fits: a leaf has less than 65,536 octets.
+fn push_sized(key: &mut Vec<u8>, text: &str) {
+    key.extend_from_slice(&(text.len() as u16).to_be_bytes());
+    key.extend_from_slice(text.as_bytes());
+}
+
 fn millisecond(unix_ms: i64) -> u64 {
     u64::try_from(unix_ms).unwrap_or(0)
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{log_row, places, places_at, position, read_log_row, read_position, sequence, time};
+    use super::{
+        log_row, places, places_at, position, read_log_row, read_position, read_statistic, sequence,
+        statistic, statistics_from, time,
+    };
+    use crate::index::statistics::{Cell, Standing};
 
     #[test]
     fn times_places_and_sequences_sort_by_their_numbers() {
@@ -184,5 +235,18 @@ mod tests {
         let row = log_row("cdr/2026h2/0", 7, true);
         assert_eq!(read_log_row(&row), Some(("cdr/2026h2/0", 7, true)));
         assert_eq!(read_log_row(b"short"), None);
+        let cell = Cell {
+            hour: 7,
+            tenant: "bureau",
+            carrier: "",
+            class: "otp",
+        };
+        let standing = Standing::Undelivered("REJECTED MK:0001".into());
+        let key = statistic(&cell, &standing);
+        assert_eq!(read_statistic(&key), Some((cell, standing)));
+        assert!(key[..] > statistics_from(7)[..] && key[..] < statistics_from(8)[..]);
+        for end in 0..12 {
+            assert_eq!(read_statistic(&key[..end]), None);
+        }
     }
 }

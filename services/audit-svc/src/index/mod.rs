@@ -14,7 +14,10 @@ mod numbers;
 mod places;
 mod postings;
 mod reader;
+#[cfg(test)]
+mod rebuilding;
 mod search;
+mod statistics;
 mod store;
 #[cfg(test)]
 mod tests;
@@ -26,5 +29,6 @@ pub(crate) use keys::Field;
 pub use reader::{Found, Index, Whereabouts};
 pub use search::Conditions;
 pub(crate) use search::{Course, Page, search};
+pub(crate) use statistics::hours;
 pub use store::IndexError;
 pub use writer::Progress;

@@ -1,6 +1,8 @@
 //! Looking things up.
 
-use std::{sync::Arc, time::Duration};
+use std::{ops::Range, sync::Arc, time::Duration};
+
+use fjall::Readable as _;
 
 use hongyan_proto::audit::v1::Leaf;
 use tokio::{sync::watch, task, time::timeout};
@@ -9,10 +11,11 @@ use super::{
     Progress,
     bundles::Shelf,
     keys, numbers,
+    statistics::{Cell, Fold},
     store::{self, IndexError, Keyspaces, LogKeys},
 };
 use crate::{
-    publish::serve::Served,
+    publish::{PublishError, serve::Served},
     record::{LogId, leaf},
 };
 
@@ -20,6 +23,9 @@ use crate::{
 const PATIENCE: Duration = Duration::from_secs(5);
 /// Entries of one epoch that are looked through for a number: they overlap where an epoch was forgotten and began again.
 const MAX_OVERLAPPING: usize = 16;
+
+/// Counters of messages that one question may read.
+const MAX_COUNTERS: usize = 1 << 20;
 
 /// Where a leaf of the record is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -135,7 +141,11 @@ impl Index {
             .await
             .map_err(|_| IndexError::Broken("the look-up was interrupted".to_owned()))??;
         match place {
-            Whereabouts::At(log, log_index) => self.leaf_at(index, log, log_index).await.map(Some),
+            Whereabouts::At(log, log_index) => match self.leaf_at(index, log, log_index).await {
+                // Dropped just now: the index has not heard of it yet.
+                Err(IndexError::Published(PublishError::Expired { .. })) => Ok(None),
+                found => found.map(Some),
+            },
             Whereabouts::Gone => Ok(None),
             Whereabouts::NotYet => Err(IndexError::Broken(format!("leaf {index} is not indexed yet"))),
         }
@@ -171,6 +181,38 @@ impl Index {
                 ..leaf
             },
         })
+    }
+
+    /// Messages by tenant, carrier, class and hour of acceptance, from the first hour up to and without the second, as far
+    /// as `wanted` says; and how many leaves of the record were counted. `None` where there are too many of them. Blocks on
+    /// the disk.
+    pub(crate) fn statistics(
+        &self,
+        hours: Range<u64>,
+        wanted: impl Fn(&Cell<'_>) -> bool,
+    ) -> Result<Option<(Fold, u64)>, IndexError> {
+        let logs = self.keyspaces.logs();
+        let snapshot = self.keyspaces.snapshot();
+        let broken = || IndexError::Broken("a counter of messages cannot be read".to_owned());
+        let mut fold = Fold::default();
+        let mut counters = 0;
+        for log in &*logs {
+            let range = keys::statistics_from(hours.start)..keys::statistics_from(hours.end);
+            for pair in snapshot.range(&log.keys, range) {
+                let (key, value) = pair.into_inner()?;
+                counters += 1;
+                if counters > MAX_COUNTERS {
+                    return Ok(None);
+                }
+                let (cell, standing) = keys::read_statistic(&key).ok_or_else(broken)?;
+                if wanted(&cell) {
+                    fold.add(cell, standing, keys::read_counter(&value).ok_or_else(broken)?);
+                }
+            }
+        }
+        let position = snapshot.get(&self.keyspaces.record, keys::POSITION)?;
+        let counted = position.and_then(|value| keys::read_position(&value));
+        Ok(Some((fold, counted.map_or(0, |(next, _)| next))))
     }
 
     /// The first leaf that came at this time or later; `None` where none did.

@@ -8,7 +8,7 @@ use std::{
 };
 
 use fjall::{
-    CompressionType, Database, Keyspace, KeyspaceCreateOptions,
+    CompressionType, Database, Keyspace, KeyspaceCreateOptions, Snapshot,
     config::{BlockSizePolicy, CompressionPolicy, FilterPolicy},
 };
 
@@ -109,12 +109,18 @@ pub(super) struct Opened {
 /// All keyspaces, for reading; cheap to clone.
 #[derive(Clone)]
 pub(super) struct Keyspaces {
+    database: Database,
     pub(super) record: Keyspace,
     /// Logs that are there, in the order of their ids.
     logs: Arc<RwLock<Arc<[LogKeys]>>>,
 }
 
 impl Keyspaces {
+    /// All of them as they are now, while they are written on.
+    pub(super) fn snapshot(&self) -> Snapshot {
+        self.database.snapshot()
+    }
+
     pub(super) fn logs(&self) -> Arc<[LogKeys]> {
         Arc::clone(&self.logs.read().unwrap_or_else(PoisonError::into_inner))
     }
@@ -223,6 +229,7 @@ fn read_store(database: Database, record: Keyspace) -> Result<Opened, IndexError
     }
     there.sort_by_key(|log| log.id);
     let keyspaces = Keyspaces {
+        database: database.clone(),
         record,
         logs: Arc::new(RwLock::new(Arc::from(there))),
     };

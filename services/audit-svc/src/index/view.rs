@@ -72,7 +72,6 @@ impl<'a> View<'a> {
     }
 
     /// The event's attributes of these names; empty where there is none.
-    #[cfg(test)]
     pub(crate) fn attributes<const N: usize>(&self, names: [&str; N]) -> [&'a str; N] {
         let mut found = [""; N];
         // What does not read as an attribute is none; the leaf itself was read before.

@@ -6,7 +6,7 @@ use std::{
     sync::Arc,
 };
 
-use fjall::{Database, Keyspace, PersistMode, UserKey};
+use fjall::{Database, Keyspace, OwnedWriteBatch, PersistMode};
 use tokio::sync::watch;
 
 use super::{
@@ -14,6 +14,7 @@ use super::{
     numbers::Entry,
     places::Block,
     postings::Gathered,
+    statistics,
     store::{self, IndexError, Keyspaces, LogKeys, Opened},
     view::View,
 };
@@ -42,7 +43,57 @@ struct Log {
     /// The place of the next leaf.
     next: u64,
     counts: BTreeMap<String, u64>,
+    /// The batch that is taken in has leaves of it.
+    is_touched: bool,
     gathered: Gathered,
+    /// How much the batch changes which counters of messages.
+    changes: HashMap<Vec<u8>, i64>,
+}
+
+impl Log {
+    fn new(id: LogId, number: u16, keys: Keyspace) -> Self {
+        Self {
+            id,
+            name: id.to_string(),
+            number,
+            keys,
+            next: 0,
+            counts: BTreeMap::new(),
+            is_touched: false,
+            gathered: Gathered::default(),
+            changes: HashMap::new(),
+        }
+    }
+
+    fn take_in(&mut self, leaf: &View<'_>) {
+        self.is_touched = true;
+        self.next = leaf.log_index + 1;
+        self.gathered.push(leaf);
+        count(&mut self.counts, leaf.action);
+        statistics::changes(leaf, |cell, standing, by| {
+            *self.changes.entry(keys::statistic(&cell, &standing)).or_default() += by;
+        });
+    }
+
+    /// Puts what the batch changes into it.
+    fn put(&mut self, batch: &mut OwnedWriteBatch, record: &Keyspace) -> Result<(), IndexError> {
+        let row = keys::log_row(&self.name, self.next, false);
+        batch.insert(record, keys::log(self.number), row);
+        self.gathered.drain(|key, behind| {
+            batch.insert(&self.keys, key, behind);
+        });
+        for (action, count) in &self.counts {
+            batch.insert(&self.keys, keys::count(action), count.to_be_bytes());
+        }
+        for (key, by) in self.changes.drain().filter(|(_, by)| *by != 0) {
+            let before = self.keys.get(&key)?;
+            let before = before.and_then(|before| keys::read_counter(&before));
+            let now = before.unwrap_or_default().saturating_add(by);
+            batch.insert(&self.keys, key, now.to_be_bytes());
+        }
+        self.is_touched = false;
+        Ok(())
+    }
 }
 
 /// Takes leaves in, in the order of the record.
@@ -82,13 +133,9 @@ pub(super) fn open(
             counts.insert(action, keys::read_number(&value).unwrap_or_default());
         }
         logs.push(Log {
-            id: found.id,
-            name: found.id.to_string(),
-            number: found.number,
-            keys: found.keys.clone(),
             next,
             counts,
-            gathered: Gathered::default(),
+            ..Log::new(found.id, found.number, found.keys.clone())
         });
     }
     let dropped = rows
@@ -162,9 +209,7 @@ impl IndexWriter {
             let Some(log) = self.logs.get_mut(nth) else {
                 continue;
             };
-            log.next = leaf.log_index + 1;
-            log.gathered.push(leaf);
-            count(&mut log.counts, leaf.action);
+            log.take_in(leaf);
             if !block.push(leaf.index, log.number, leaf.log_index) {
                 if let Some((first, octets)) = block.take() {
                     batch.insert(&record, keys::places(first), octets);
@@ -197,25 +242,8 @@ impl IndexWriter {
             let (first, octets) = entry.finish();
             batch.insert(&record, keys::sequence(producer, epoch, first), octets);
         }
-        let mut touched: Vec<_> = leaves.iter().map(|leaf| leaf.log).collect();
-        touched.sort_unstable();
-        touched.dedup();
-        for log in self
-            .logs
-            .iter_mut()
-            .filter(|log| touched.binary_search(&log.name.as_str()).is_ok())
-        {
-            log.gathered.drain(|key, behind| {
-                batch.insert(&log.keys, UserKey::from(key), behind);
-            });
-            for (action, count) in &log.counts {
-                batch.insert(&log.keys, keys::count(action), count.to_be_bytes());
-            }
-            batch.insert(
-                &record,
-                keys::log(log.number),
-                keys::log_row(&log.name, log.next, false),
-            );
+        for log in self.logs.iter_mut().filter(|log| log.is_touched) {
+            log.put(&mut batch, &record)?;
         }
         batch.insert(
             &record,
@@ -259,15 +287,8 @@ impl IndexWriter {
         self.next_number = number
             .checked_add(1)
             .ok_or_else(|| IndexError::Broken("there are too many logs".to_owned()))?;
-        self.logs.push(Log {
-            id,
-            name: leaf.log.to_owned(),
-            number,
-            keys: store::keyspace_of(&self.database, id)?,
-            next: 0,
-            counts: BTreeMap::new(),
-            gathered: Gathered::default(),
-        });
+        let keys = store::keyspace_of(&self.database, id)?;
+        self.logs.push(Log::new(id, number, keys));
         self.show();
         Ok(self.logs.len() - 1)
     }

@@ -7,6 +7,7 @@ pub(crate) mod erase;
 mod erasure_tests;
 mod export;
 mod proofs;
+mod statistics;
 #[cfg(test)]
 mod tests;
 mod watch;
@@ -321,9 +322,11 @@ impl AuditService for AuditRpc {
 
     async fn get_statistics(
         &self,
-        _: Request<GetStatisticsRequest>,
+        request: Request<GetStatisticsRequest>,
     ) -> Result<Response<GetStatisticsResponse>, Status> {
-        Err(Status::unimplemented("to be built"))
+        let peer = peer(&request)?;
+        let counted = self.statistics(&peer, request.into_inner()).await?;
+        Ok(Response::new(counted))
     }
 }
 
