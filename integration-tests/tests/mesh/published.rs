@@ -61,6 +61,17 @@ async fn an_event_has_a_proof_and_a_copied_record_is_checked_without_us() {
     let found: Value = serde_json::from_str(&json).unwrap();
     let index = found["events"][0]["index"].as_u64().unwrap().to_string();
 
+    // Whoever watches from there on sees it first.
+    let from = index.as_str();
+    let (code, lines) = run(&["audit", "watch", "--from-index", from, "--limit", "2", "--json"]).await;
+    assert_eq!(code, Some(0), "{lines}");
+    let seen: Vec<Value> = lines
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    assert_eq!(seen.len(), 2);
+    assert_eq!(seen[0]["message_id"].as_str(), Some(id.as_str()));
+
     let out = tempfile::tempdir().unwrap();
     let file = out.path().join("accepted.tlog-proof");
     let file_text = file.display().to_string();

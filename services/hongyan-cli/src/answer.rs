@@ -10,7 +10,7 @@ use crate::exit::Exit;
 /// An answer.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Answer {
-    /// For people; ends without a line break.
+    /// For people; ends without a line break. Empty, with `json` null, where everything was said as it came.
     pub(crate) text: String,
     /// For programs: an object whose field names do not change.
     pub(crate) json: Value,
@@ -97,6 +97,11 @@ pub(crate) fn tell(result: &Result<Answer, Failure>, as_json: bool) -> Exit {
         Err(failure) if as_json => (failure.json().to_string(), failure.exit(), true),
         Err(failure) => (failure.text(), failure.exit(), false),
     };
+    // A command that said everything as it came has nothing to add.
+    let said_all = matches!(result, Ok(answer) if answer.text.is_empty() && answer.json.is_null());
+    if said_all {
+        return exit;
+    }
     let told = if is_answer {
         writeln!(io::stdout().lock(), "{text}")
     } else {

@@ -137,6 +137,10 @@ pub(crate) enum Message {
 pub(crate) enum Audit {
     /// Find events; the question itself goes on record first
     Query(Box<Query>),
+    /// Print events as they are published, a line each (with --json an object each), until you stop it
+    Watch(Box<Watch>),
+    /// What became of messages, against the promise of 95 %: by tenant, carrier and class, by cause, by hour
+    Stats(Stats),
     /// The record's size, its logs and their roots, events by action, missing events
     Head,
     /// Fetch and check the proof that an event is on record
@@ -213,6 +217,56 @@ pub(crate) struct Keygen {
     /// Where to put it; must not be there yet
     #[arg(long, value_name = "FILE")]
     pub(crate) out: PathBuf,
+}
+
+/// All given conditions must hold. Watching is itself put on record.
+#[derive(Debug, Args)]
+pub(crate) struct Watch {
+    /// Of this message
+    #[arg(long, default_value = "")]
+    pub(crate) message: String,
+    /// Of this trace: 32 hexadecimal digits
+    #[arg(long, default_value = "")]
+    pub(crate) trace: String,
+    /// Caused by this SPIFFE id
+    #[arg(long, default_value = "")]
+    pub(crate) actor: String,
+    /// About this mobile number, as with query; - reads it from standard input
+    #[arg(long, conflicts_with = "subject_tag")]
+    pub(crate) subject: Option<String>,
+    /// About the subject with this tag: 64 hexadecimal digits
+    #[arg(long)]
+    pub(crate) subject_tag: Option<String>,
+    /// Of this action, e.g. MESSAGE_FINAL
+    #[arg(long, default_value = "")]
+    pub(crate) action: String,
+    /// Begin with this index of the record; behind the newest event where it is not given
+    #[arg(long)]
+    pub(crate) from_index: Option<u64>,
+    /// Stop after so many events
+    #[arg(long, value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) limit: Option<u64>,
+}
+
+/// Messages by the hour in which they were accepted. All given conditions must hold.
+#[derive(Debug, Args)]
+pub(crate) struct Stats {
+    /// Accepted at or after: 2026-11-21T20:43:28+08:00, milliseconds since 1970, or so long ago: 90s, 15m, 2h, 7d; widened
+    /// to whole hours
+    #[arg(long)]
+    pub(crate) from: Option<String>,
+    /// Accepted before; written alike
+    #[arg(long)]
+    pub(crate) until: Option<String>,
+    /// Of this tenant
+    #[arg(long, default_value = "")]
+    pub(crate) tenant: String,
+    /// To this carrier, as the table names it
+    #[arg(long, default_value = "")]
+    pub(crate) carrier: String,
+    /// Of this class, as the table names it
+    #[arg(long, default_value = "")]
+    pub(crate) class: String,
 }
 
 /// All given conditions must hold.

@@ -7,7 +7,8 @@ use tonic::Code;
 pub(crate) const HELP: &str = "\
 Exit status:
   0  done; the answer is yes
-  1  the answer is no: no match, not delivered, not all links up, events missing
+  1  the answer is no: no match, not delivered, not all links up, events missing,
+     a log that is wrong, fewer messages delivered than promised
   2  wrong usage: arguments, settings, files
   3  the service refused; the reason is printed
   4  a service cannot be reached, did not answer in time, or failed

@@ -59,17 +59,7 @@ fn request(
             when::parse(&text, now_unix_ms).map_err(|why| Failure::Usage(format!("--{name} {why}")))
         }
     };
-    let subject_tag = match (args.subject, args.subject_tag) {
-        (Some(phone), _) => {
-            let phone = if phone == "-" { input::line(stdin)? } else { phone };
-            tag_of(&phone, keyring)?
-        }
-        (None, Some(tag)) => hex::decode(&tag)
-            .ok()
-            .filter(|tag| tag.len() == 32)
-            .ok_or_else(|| Failure::Usage("--subject-tag must be 64 hexadecimal digits".to_owned()))?,
-        (None, None) => Vec::new(),
-    };
+    let subject_tag = subject_tag(args.subject, args.subject_tag, keyring, stdin)?;
     Ok(QueryRequest {
         message_id: args.message,
         trace_id: args.trace,
@@ -82,6 +72,26 @@ fn request(
         page_token: args.page_token,
         newest_first: args.newest_first,
     })
+}
+
+/// The tag of whoever is asked about; empty for nobody.
+pub(super) fn subject_tag(
+    subject: Option<String>,
+    tag: Option<String>,
+    keyring: Option<&SecretFile>,
+    stdin: &mut impl BufRead,
+) -> Result<Vec<u8>, Failure> {
+    match (subject, tag) {
+        (Some(phone), _) => {
+            let phone = if phone == "-" { input::line(stdin)? } else { phone };
+            tag_of(&phone, keyring)
+        }
+        (None, Some(tag)) => hex::decode(&tag)
+            .ok()
+            .filter(|tag| tag.len() == 32)
+            .ok_or_else(|| Failure::Usage("--subject-tag must be 64 hexadecimal digits".to_owned())),
+        (None, None) => Ok(Vec::new()),
+    }
 }
 
 /// The tag by which everything about a number is found. The number goes no further.
@@ -128,7 +138,7 @@ fn render(leaves: &[Leaf], next_page_token: &str, screen: Screen) -> Answer {
 }
 
 /// Everything that is long, in one column that can be wrapped.
-fn details(event: &AuditEvent) -> String {
+pub(super) fn details(event: &AuditEvent) -> String {
     let named = [
         ("actor", &event.actor),
         ("message", &event.message_id),
@@ -147,7 +157,7 @@ fn details(event: &AuditEvent) -> String {
     named.chain(attributes).collect::<Vec<_>>().join(" ")
 }
 
-fn leaf_json(leaf: &Leaf) -> Value {
+pub(super) fn leaf_json(leaf: &Leaf) -> Value {
     let none = AuditEvent::default();
     let event = leaf.event.as_ref().unwrap_or(&none);
     json!({

@@ -5,7 +5,9 @@ mod audit_head;
 mod audit_keygen;
 mod audit_proof;
 mod audit_query;
+mod audit_stats;
 mod audit_verify;
+mod audit_watch;
 mod input;
 mod message;
 mod send;
@@ -39,6 +41,8 @@ pub(crate) async fn run(cli: Cli, clients: &Clients) -> Result<Answer, Failure> 
         Command::Send(args) => send::run(*args, clients, screen).await,
         Command::Message(Message::Show { id }) => message::run(&id, clients, screen).await,
         Command::Audit(Audit::Query(args)) => audit_query::run(*args, clients, screen).await,
+        Command::Audit(Audit::Watch(args)) => audit_watch::run(*args, cli.json, clients, screen).await,
+        Command::Audit(Audit::Stats(args)) => audit_stats::run(&args, clients, screen).await,
         Command::Audit(Audit::Head) => audit_head::run(clients, screen).await,
         Command::Audit(Audit::Proof(args)) => audit_proof::run(args, clients).await,
         Command::Audit(Audit::Export(args)) => audit_export::run(&args, clients).await,
