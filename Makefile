@@ -18,7 +18,7 @@ export PROPTEST_RNG_SEED ?= 20261121
 # How long the record is kept under load by `make bench`.
 AUDIT_SECONDS ?= 600
 
-.PHONY: help deps build release demo up down status bench test soak fuzz fmt fmt-check lint doc proto deny clean
+.PHONY: help deps build release demo up down status bench test kills soak fuzz fmt fmt-check lint doc proto deny clean
 
 help: ## Lists the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r name text; do printf '  make %-10s %s\n' $$name "$$text"; done
@@ -56,6 +56,9 @@ bench: release ## Measures protocols, mesh and record (AUDIT_SECONDS, 600) again
 test: deps ## Runs every test, those over real processes too
 	$(CARGO) build --locked --workspace --bins --tests
 	$(CARGO) test --locked --workspace
+
+kills: ## Kills the record HONGYAN_KILLS times (200) at random under load, and once between any two steps
+	HONGYAN_KILLS=$${HONGYAN_KILLS:-200} $(CARGO) test --locked -p hongyan-audit-svc --test crash kills:: -- --nocapture
 
 soak: release ## Six links at their pace for SOAK_SECONDS (300): no second above it, hardly a place in it empty
 	HONGYAN_SOAK_SECONDS=$${SOAK_SECONDS:-300} $(CARGO) test --locked --release -p hongyan-integration-tests --test mesh pace:: -- --nocapture

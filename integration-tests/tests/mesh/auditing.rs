@@ -132,7 +132,7 @@ async fn the_record_outlives_kill_9_and_a_torn_end() {
     .await
     .unwrap();
     mesh.kill("audit-svc").unwrap();
-    // A write that was cut short: half a frame at the end of the last segment.
+    // A write that was cut short: half a frame behind the last one of the last segment, whose rest is zeros.
     let log = mesh.layout.audit_data().join("log");
     let mut segments: Vec<_> = std::fs::read_dir(&log)
         .unwrap()
@@ -142,7 +142,8 @@ async fn the_record_outlives_kill_9_and_a_torn_end() {
     segments.sort();
     let last = segments.last().unwrap();
     let mut torn = std::fs::read(last).unwrap();
-    torn.extend_from_slice(&[0x7f; 7]);
+    let written = torn.iter().rposition(|octet| *octet != 0).unwrap() + 1;
+    torn[written..][..7].fill(0x7f);
     std::fs::write(last, torn).unwrap();
     mesh.restart("audit-svc").await.unwrap();
     let after = wait::until("the record", PATIENCE, || async { head().await.ok() })

@@ -37,6 +37,10 @@ pub mod keys;
 mod known;
 pub mod log;
 mod own;
+#[cfg(feature = "failpoints")]
+pub mod point;
+#[cfg(not(feature = "failpoints"))]
+mod point;
 pub mod publish;
 mod question;
 pub mod record;

@@ -22,6 +22,7 @@ use super::{
     segment::{Segment, file_name},
     writer::Open,
 };
+use crate::point::point;
 
 /// Makes a segment of `octets` and makes it durable, the file first and then its name.
 pub(crate) fn create_segment(dir: &Path, first: u64, octets: u64, shared: &Shared) -> Result<Open, LogError> {
@@ -31,15 +32,20 @@ pub(crate) fn create_segment(dir: &Path, first: u64, octets: u64, shared: &Share
         .create_new(true)
         .open(&path)
         .map_err(LogError::io("creating", &path))?;
+    point!("segment-created");
     allocate(&file, octets).map_err(LogError::io("allocating", &path))?;
+    point!("segment-allocated");
     let head = frame::encode_head(Head {
         first_index: first,
         octets,
     });
     file.write_all_at(&head, 0)
         .map_err(LogError::io("writing", &path))?;
+    point!("segment-head-written");
     file.sync_all().map_err(LogError::io("syncing", &path))?;
+    point!("segment-head-synced");
     sync_dir(dir)?;
+    point!("segment-name-synced");
     let readable = File::open(&path).map_err(LogError::io("opening", &path))?;
     let segment = Segment::new(first, &path, readable, Vec::new());
     shared.add_segment(Arc::clone(&segment));

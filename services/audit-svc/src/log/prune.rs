@@ -7,6 +7,7 @@ use std::{
 };
 
 use super::{error::LogError, reader::Shared, recover::sync_dir};
+use crate::point::point;
 
 /// A hand that deletes old segments while the writer goes on.
 #[derive(Debug)]
@@ -36,7 +37,9 @@ impl Pruner {
             // Who reads in it has it open.
             self.shared.drop_oldest();
             fs::remove_file(&oldest.path).map_err(LogError::io("removing", &oldest.path))?;
+            point!("segment-removed");
             sync_dir(&self.dir)?;
+            point!("segment-removal-synced");
             pruned += 1;
         }
         Ok(pruned)

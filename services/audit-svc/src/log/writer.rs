@@ -14,6 +14,7 @@ use super::{
     reader::Shared,
     segment::{Segment, is_marked},
 };
+use crate::point::point;
 
 /// The only hand that writes a log. Holds the directory's lock for as long as it lives.
 #[derive(Debug)]
@@ -128,10 +129,14 @@ impl LogWriter {
             frame::encode_frame(leaf, self.next, &mut self.buffer);
         }
         let path = &open.segment.path;
+        #[cfg(feature = "failpoints")]
+        tear(&open.file, &self.buffer, open.end).map_err(LogError::io("writing", path))?;
         open.file
             .write_all_at(&self.buffer, open.end)
             .map_err(LogError::io("writing", path))?;
+        point!("group-written");
         open.file.sync_data().map_err(LogError::io("syncing", path))?;
+        point!("group-synced");
         open.end += octets;
         self.next += leaves.len() as u64;
         open.segment.add_marks(&marks);
@@ -150,4 +155,16 @@ impl LogWriter {
             None => self.dir = PathBuf::from("/dev/full"),
         }
     }
+}
+
+/// What a power cut leaves of a write: some of its octets, and not the first ones.
+#[cfg(feature = "failpoints")]
+fn tear(file: &File, octets: &[u8], at: u64) -> std::io::Result<()> {
+    let (from, until) = (octets.len() / 3, octets.len() / 2);
+    fail::fail_point!("group-half-written-on", |_| {
+        file.write_all_at(&octets[from..until], at + from as u64)?;
+        point!("group-half-written");
+        Ok(())
+    });
+    Ok(())
 }

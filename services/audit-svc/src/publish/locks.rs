@@ -12,7 +12,7 @@ use std::{
 };
 
 use super::PublishError;
-use crate::record::LogId;
+use crate::{point::point, record::LogId};
 
 const LOCK_FILE: &str = "lock";
 const SUFFIX: &str = ".checkpoint";
@@ -89,7 +89,9 @@ impl Locks {
         file.write_all(note.as_bytes())
             .and_then(|()| file.sync_all())
             .map_err(failed("writing", &staged))?;
+        point!("lock-staged");
         fs::rename(&staged, path).map_err(failed("renaming", &staged))?;
+        point!("lock-renamed");
         sync_dir(&self.dir)
     }
 

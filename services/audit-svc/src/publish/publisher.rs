@@ -24,6 +24,7 @@ use super::{
 };
 use crate::{
     log::LogReader,
+    point::point,
     record::{Head, LogId, leaf, leaf::Standing, turn::Opening},
 };
 
@@ -244,6 +245,7 @@ impl Publisher {
     fn round(&mut self, reader: &LogReader) -> Result<Round, PublishError> {
         let started = Instant::now();
         let round = self.take_in(reader)?;
+        point!("leaves-taken-in");
         let ids = self.logs.iter().filter(|(_, log)| log.has_unsigned());
         for id in ids.map(|(id, _)| *id).collect::<Vec<_>>() {
             self.sign(id)?;
@@ -255,6 +257,7 @@ impl Publisher {
             self.publish(id, signed)?;
         }
         self.tell();
+        point!("round-told");
         metrics::histogram!("hongyan_audit_publish_seconds").record(started.elapsed());
         metrics::gauge!("hongyan_audit_published").set(self.taken as f64);
         Ok(round)
@@ -282,8 +285,10 @@ impl Publisher {
     fn sign(&mut self, id: LogId) -> Result<(), PublishError> {
         if let Some(log) = self.logs.get_mut(&id) {
             let signed = log.sign(id)?;
+            point!("checkpoint-signed");
             let old = log.signed.as_ref().map(|signed| &*signed.note);
             self.locks.swap(id, old, &signed.note)?;
+            point!("lock-swapped");
             log.signed = Some(signed);
         }
         Ok(())
@@ -297,7 +302,9 @@ impl Publisher {
         let files = log.growing.take_files();
         let partial = files.iter().map(|(tile, _)| *tile).filter(Tile::is_partial);
         log.partials.extend(partial);
-        self.runtime.block_on(self.store.create(id, files))
+        self.runtime.block_on(self.store.create(id, files))?;
+        point!("files-written");
+        Ok(())
     }
 
     /// Puts a checkpoint beside the files that it covers, and removes what they made needless.
@@ -307,9 +314,11 @@ impl Publisher {
         };
         self.runtime
             .block_on(self.store.put_checkpoint(id, &signed.note))?;
+        point!("checkpoint-put");
         log.is_published(signed);
         let needless = log.take_needless();
         self.runtime.block_on(self.store.remove(id, needless))?;
+        point!("needless-removed");
         metrics::counter!("hongyan_audit_checkpoints_total", "class" => id.class().as_str()).increment(1);
         Ok(())
     }

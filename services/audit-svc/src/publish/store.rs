@@ -15,7 +15,7 @@ use object_store::{
 };
 
 use super::{PublishError, growing::TileFile};
-use crate::record::LogId;
+use crate::{point::point, record::LogId};
 
 /// Files written side by side: each waits for its own sync.
 const AT_ONCE: usize = 8;
@@ -70,6 +70,7 @@ impl TileStore {
             .files
             .put_opts(&path, payload.clone(), PutMode::Create.into())
             .await;
+        point!("some-files-written");
         match put {
             Ok(_) => Ok(()),
             Err(object_store::Error::AlreadyExists { .. }) => {

@@ -6,7 +6,7 @@ use std::{
     path::Path,
 };
 
-use crate::log::LogError;
+use crate::{log::LogError, point::point};
 
 const NAME: &str = "snapshot";
 const STAGED: &str = "snapshot.staged";
@@ -17,11 +17,16 @@ pub(crate) fn write(dir: &Path, octets: &[u8]) -> Result<(), LogError> {
     let (staged, path) = (dir.join(STAGED), dir.join(NAME));
     let mut file = File::create(&staged).map_err(LogError::io("creating", &staged))?;
     file.write_all(octets).map_err(LogError::io("writing", &staged))?;
+    point!("snapshot-written");
     file.sync_all().map_err(LogError::io("syncing", &staged))?;
+    point!("snapshot-synced");
     fs::rename(&staged, &path).map_err(LogError::io("renaming", &staged))?;
+    point!("snapshot-renamed");
     File::open(dir)
         .and_then(|handle| handle.sync_all())
-        .map_err(LogError::io("syncing", dir))
+        .map_err(LogError::io("syncing", dir))?;
+    point!("snapshot-name-synced");
+    Ok(())
 }
 
 /// The octets of the snapshot; `None` where there is none.

@@ -18,7 +18,10 @@ use super::{
     sequencer::{Admitted, Placed, Rejected, Sequencer, Submission},
     turn::{ClosedLog, FinalCheckpoint},
 };
-use crate::log::{LogError, LogWriter};
+use crate::{
+    log::{LogError, LogWriter},
+    point::point,
+};
 
 /// A group is closed when it holds so many events. One request may carry it above.
 const GROUP_EVENTS: usize = 1_024;
@@ -200,6 +203,7 @@ pub(crate) fn run(
         }
         let group = sequencer.take_group();
         if !group.is_empty() {
+            point!("group-placed");
             let started = Instant::now();
             if let Err(error) = log.append(&group) {
                 // Known before those who wait are told that the record takes nothing any more.
@@ -210,11 +214,13 @@ pub(crate) fn run(
             metrics::histogram!("hongyan_audit_group_events").record(group.len() as f64);
             metrics::counter!("hongyan_audit_events_total").increment(group.len() as u64);
             told.tell(&sequencer);
+            point!("group-told");
         }
         for (answer, permit) in answers {
             answer.give();
             drop(permit);
         }
+        point!("group-answered");
         // Everything placed is on disk now. One whose predecessor is still on its way to the disk waits for a later group.
         if snapshot_of != Some(log.closed_segments())
             && let Ok(place) = snapshots.try_reserve()
@@ -223,6 +229,7 @@ pub(crate) fn run(
                 size: sequencer.size(),
                 octets: sequencer.snapshot(),
             });
+            point!("snapshot-taken");
             snapshot_of = Some(log.closed_segments());
         }
     }
