@@ -126,11 +126,10 @@ mod tests {
     use std::sync::Arc;
 
     use bytes::Bytes;
-    use hongyan_tlog::bundle::push_entry;
 
     use super::{Bundle, KEPT, KEPT_OCTETS, Shelf};
     use crate::{
-        publish::{PublishError, TileStore},
+        publish::{Growing, PublishError, TileStore},
         record::LogId,
     };
 
@@ -138,24 +137,41 @@ mod tests {
         LogId::of("MESSAGE_FINAL", 0)
     }
 
+    /// A log as it was published at these sizes.
     async fn store(dir: &std::path::Path, sizes: &[u64]) -> TileStore {
         let store = TileStore::open(dir).unwrap();
+        let mut growing = Growing::default();
         for size in sizes {
-            let mut octets = Vec::new();
-            for nth in 0..*size {
-                push_entry(&mut octets, format!("entry {nth}").as_bytes()).unwrap();
+            while growing.size() < *size {
+                growing
+                    .push(format!("entry {}", growing.size()).as_bytes())
+                    .unwrap();
             }
-            let path = if *size == 256 {
-                "tile/entries/000".to_owned()
-            } else {
-                format!("tile/entries/000.p/{size}")
-            };
-            store
-                .create(log(), vec![(path.parse().unwrap(), octets)])
-                .await
-                .unwrap();
+            store.create(log(), growing.take_files()).await.unwrap();
         }
         store
+    }
+
+    #[tokio::test]
+    async fn a_flipped_bit_is_named_wherever_it_is() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = store(dir.path(), &[9]).await;
+        for file in ["tile/entries/000.p/9", "tile/0/000.p/9"] {
+            let path = dir.path().join(log().to_string()).join(file);
+            let whole = std::fs::read(&path).unwrap();
+            for at in 0..whole.len() {
+                let mut flipped = whole.clone();
+                flipped[at] ^= 1;
+                std::fs::write(&path, flipped).unwrap();
+                let found = Bundle::read(&store, log(), 3, 9).await;
+                assert!(
+                    matches!(found, Err(PublishError::Tile { .. })),
+                    "{file}, octet {at}"
+                );
+            }
+            std::fs::write(&path, whole).unwrap();
+        }
+        assert!(Bundle::read(&store, log(), 3, 9).await.is_ok());
     }
 
     #[tokio::test]

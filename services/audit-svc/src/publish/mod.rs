@@ -31,6 +31,8 @@ pub(crate) mod tests;
 mod turn_tests;
 
 pub use error::PublishError;
+#[cfg(test)]
+pub(crate) use growing::Growing;
 pub(crate) use proofs::{ProofError, Subtrees};
 pub(crate) use pruning::Pruning;
 pub use published::{Ended, Publication, Published, State};

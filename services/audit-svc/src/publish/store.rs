@@ -9,7 +9,7 @@ use std::{
 
 use bytes::Bytes;
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
-use hongyan_tlog::{TILE_WIDTH, Tile, bundle, tile::Kind};
+use hongyan_tlog::{HASH_OCTETS, TILE_WIDTH, Tile, bundle, leaf_hash, tile::Kind};
 use object_store::{
     ObjectStore, ObjectStoreExt as _, PutMode, PutPayload, local::LocalFileSystem, path::Path as ObjectPath,
 };
@@ -212,23 +212,50 @@ impl TileStore {
         })
     }
 
-    /// The entries of a bundle, as many as it is wide; they share its memory. A partial bundle gives way to the full one,
-    /// which begins alike. [`PublishError::Expired`] where they were dropped when their time was over.
+    /// The entries of a bundle, as many as it is wide; they share its memory. Each is compared with its hash in the tile
+    /// beside it, so that a flipped bit is named and never shown. [`PublishError::Expired`] where they were dropped when
+    /// their time was over.
     pub(crate) async fn entries(&self, log: LogId, tile: Tile) -> Result<Vec<Bytes>, PublishError> {
         if self.is_expired(log) {
             return Err(PublishError::Expired { log });
         }
         let wrong = |reason: String| PublishError::Tile { log, tile, reason };
-        let mut found = self.tile(log, tile).await?.map(|octets| (octets, tile.width()));
-        if found.is_none() && tile.is_partial() {
-            let full = self.tile(log, tile.full()).await?;
-            found = full.map(|octets| (octets, TILE_WIDTH));
-        }
-        let (octets, width) = found.ok_or_else(|| wrong("is missing".to_owned()))?;
+        let (octets, width) = self.whole_or_part(log, tile).await?;
         let octets = Bytes::from(octets);
         let entries = bundle::entries(&octets, width).map_err(|error| wrong(error.to_string()))?;
-        let wanted = entries.into_iter().take(usize::from(tile.width()));
-        Ok(wanted.map(|entry| octets.slice_ref(entry)).collect())
+        let hashes = match Tile::new(Kind::Hashes(0), tile.index(), tile.width()) {
+            Some(hashes) => self.whole_or_part(log, hashes).await?.0,
+            None => return Err(wrong("is no bundle".to_owned())),
+        };
+        let mut hashes = hashes.chunks_exact(HASH_OCTETS);
+        let mut wanted = Vec::with_capacity(usize::from(tile.width()));
+        for (nth, entry) in entries.into_iter().take(usize::from(tile.width())).enumerate() {
+            if hashes.next() != Some(leaf_hash(entry).as_bytes().as_slice()) {
+                return Err(wrong(format!(
+                    "entry {nth} is not the one whose hash is in the tile of hashes beside it"
+                )));
+            }
+            wanted.push(octets.slice_ref(entry));
+        }
+        Ok(wanted)
+    }
+
+    /// A file and its width. A partial one gives way to the full one, which begins alike.
+    async fn whole_or_part(&self, log: LogId, tile: Tile) -> Result<(Vec<u8>, u16), PublishError> {
+        if let Some(octets) = self.tile(log, tile).await? {
+            return Ok((octets, tile.width()));
+        }
+        let full = if tile.is_partial() {
+            self.tile(log, tile.full()).await?
+        } else {
+            None
+        };
+        full.map(|octets| (octets, TILE_WIDTH))
+            .ok_or_else(|| PublishError::Tile {
+                log,
+                tile,
+                reason: "is missing".to_owned(),
+            })
     }
 
     async fn read(&self, path: &ObjectPath) -> Result<Option<Vec<u8>>, PublishError> {
