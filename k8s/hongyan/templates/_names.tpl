@@ -4,7 +4,7 @@ verify: {name: verify, program: verify-svc, kind: Deployment, catalog: true, key
 dispatch: {name: dispatch, program: sms-dispatch-svc, kind: Deployment, catalog: true, keyring: true}
 carrierLink: {name: carrier-link, program: carrier-link-svc, kind: Deployment, catalog: true, keyring: true}
 uplinkRouter: {name: uplink-router, program: uplink-router-svc, kind: Deployment, catalog: true, keyring: true}
-audit: {name: audit, program: audit-svc, kind: StatefulSet, catalog: false, keyring: false}
+audit: {name: audit, program: audit-svc, kind: StatefulSet, catalog: false, keyring: true}
 {{- end }}
 
 {{/* The components that are switched on, as YAML of the same shape. The record cannot be switched off. */}}

@@ -155,6 +155,7 @@ spec:
 {{- else if eq .key "audit" }}
 - {name: record, mountPath: /var/lib/hongyan/record}
 - {name: signing-key, mountPath: /run/hongyan/record, readOnly: true}
+- {name: record-kek, mountPath: /run/hongyan/record-kek, readOnly: true}
 {{- end }}
 {{- end }}
 
@@ -208,6 +209,8 @@ spec:
 {{- else if eq .key "audit" }}
 - name: signing-key
   {{- include "hongyan.secretVolume" (dict "name" $values.audit.signingKey.secretName "key" $values.audit.signingKey.key "path" "signing.key") | nindent 2 }}
+- name: record-kek
+  {{- include "hongyan.secretVolume" (dict "name" $values.audit.kek.secretName "key" $values.audit.kek.key "path" "kek.json") | nindent 2 }}
 {{- end }}
 {{- end }}
 

@@ -41,6 +41,7 @@ dispatch.spiffe_id: {{ printf "spiffe://%s/svc/dispatch" $domain | quote }}
 record.dir: /var/lib/hongyan/record
 record.organisation: {{ $values.audit.organisation | default $domain | quote }}
 record.signing_key_file: /run/hongyan/record/signing.key
+keys.kek_file: /run/hongyan/record-kek/kek.json
 {{- end }}
 {{ include "hongyan.givenSettings" . }}
 {{- end }}

@@ -1,6 +1,6 @@
 //! The command line.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, str::FromStr};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use hongyan_tlog::key::Verifier;
@@ -148,10 +148,68 @@ pub(crate) enum Audit {
     /// Take a log home, whole or in part; every entry is checked as it comes. Run it again where it broke off, or to fetch
     /// what came since
     Export(Export),
+    /// Show one event as it stands in its log
+    Entry(Entry),
+    /// Destroy the keys under which a person's data is sealed in the record. Nothing can undo it
+    Erase(Erase),
     /// Check a copied directory of logs, without any service; names the first wrong entry
     Verify(VerifyLogs),
     /// Make the key that signs a record's checkpoints
     Keygen(Keygen),
+}
+
+/// What is sealed in it stays so without --reveal. To reveal needs an identity that is allowed to (privacy/…), and goes on
+/// record with its purpose before anything is shown.
+#[derive(Debug, Args)]
+pub(crate) struct Entry {
+    /// Its index in the record, as `audit query` shows it, or its place in a log: 17 or pd-access/2026h2/0/17
+    pub(crate) place: EntryPlace,
+    /// Show the person's data that is sealed in it
+    #[arg(long, requires = "purpose")]
+    pub(crate) reveal: bool,
+    /// Why the data must be seen; goes on record, so no personal data in it
+    #[arg(long, requires = "reveal")]
+    pub(crate) purpose: Option<String>,
+}
+
+/// Where an event stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum EntryPlace {
+    /// In the record.
+    Index(u64),
+    /// In a log.
+    Log(String, u64),
+}
+
+impl FromStr for EntryPlace {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let place = match text.rsplit_once('/') {
+            None => text.parse().map(Self::Index),
+            Some((log, index)) => index.parse().map(|index| Self::Log(log.to_owned(), index)),
+        };
+        place.map_err(|_| "must be an index such as 17, or a place such as pd-access/2026h2/0/17".to_owned())
+    }
+}
+
+/// Every proof holds as before, and so do the events; what was sealed in them opens for nobody any more. Copies that others
+/// have, and backups of the keys, are not reached.
+#[derive(Debug, Args)]
+pub(crate) struct Erase {
+    /// The person's mobile number; - reads it from standard input. Needs keyring.file for the number's tag: the number
+    /// itself leaves this machine for nowhere
+    #[arg(required_unless_present = "subject_tag", conflicts_with = "subject_tag")]
+    pub(crate) subject: Option<String>,
+    /// The subject's tag: 64 hexadecimal digits
+    #[arg(long)]
+    pub(crate) subject_tag: Option<String>,
+    /// Why, e.g. the number of the person's request; goes on record, so no personal data in it
+    #[arg(long)]
+    pub(crate) reason: String,
+    /// Do not ask
+    #[arg(long)]
+    pub(crate) yes: bool,
 }
 
 /// The event by its index in the record, or by its place in a log.
@@ -350,6 +408,14 @@ mod tests {
             "hongyan send --phone 1 --class otp --text x --wait 0",
             "hongyan audit query --subject 1 --subject-tag 2",
             "hongyan audit query --limit 0",
+            "hongyan audit entry",
+            "hongyan audit entry x",
+            "hongyan audit entry pd-access/2026h2/0/",
+            "hongyan audit entry 1 --reveal",
+            "hongyan audit entry 1 --purpose p",
+            "hongyan audit erase --reason r",
+            "hongyan audit erase 1",
+            "hongyan audit erase 1 --subject-tag 2 --reason r",
             "hongyan status --utc-offset 8",
             "hongyan message show",
         ] {

@@ -1,8 +1,8 @@
 //! The operator's hand: send, verify, follow one message, check the record.
 //!
 //! Reads its settings (where the services are, who it is), asks one service or a few under a deadline, and prints a table
-//! for people or one JSON object for programs. It echoes no personal data, keeps nothing, and says by its exit status
-//! what came out (see `--help`).
+//! for people or one JSON object for programs. It echoes no personal data but what `audit entry --reveal` opens, keeps
+//! nothing, and says by its exit status what came out (see `--help`).
 
 mod answer;
 mod args;

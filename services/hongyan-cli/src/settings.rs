@@ -36,7 +36,7 @@ pub(crate) struct Settings {
     pub(crate) links: Vec<String>,
     /// `link.spiffe_id`.
     pub(crate) link_id: String,
-    /// `keyring.file`: for the tag of a number; only `audit query --subject` needs it.
+    /// `keyring.file`: for the tag of a number; only `audit query --subject` and `audit erase` need it.
     pub(crate) keyring_file: Option<SecretFile>,
     /// `deadline_ms` (10,000): how long an answer may take.
     pub(crate) deadline: Duration,

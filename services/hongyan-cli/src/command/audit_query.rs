@@ -3,12 +3,10 @@
 use std::io::{self, BufRead};
 
 use hongyan_config::SecretFile;
-use hongyan_domain::Msisdn;
-use hongyan_envelope::{Keyring, SUBJECT};
 use hongyan_proto::audit::v1::{AuditEvent, Leaf, QueryRequest};
 use serde_json::{Value, json};
 
-use super::input;
+use super::subject;
 use crate::{
     answer::{Answer, Failure},
     args::Query,
@@ -59,7 +57,7 @@ fn request(
             when::parse(&text, now_unix_ms).map_err(|why| Failure::Usage(format!("--{name} {why}")))
         }
     };
-    let subject_tag = subject_tag(args.subject, args.subject_tag, keyring, stdin)?;
+    let subject_tag = subject::tag("--subject", args.subject, args.subject_tag, keyring, stdin)?;
     Ok(QueryRequest {
         message_id: args.message,
         trace_id: args.trace,
@@ -72,37 +70,6 @@ fn request(
         page_token: args.page_token,
         newest_first: args.newest_first,
     })
-}
-
-/// The tag of whoever is asked about; empty for nobody.
-pub(super) fn subject_tag(
-    subject: Option<String>,
-    tag: Option<String>,
-    keyring: Option<&SecretFile>,
-    stdin: &mut impl BufRead,
-) -> Result<Vec<u8>, Failure> {
-    match (subject, tag) {
-        (Some(phone), _) => {
-            let phone = if phone == "-" { input::line(stdin)? } else { phone };
-            tag_of(&phone, keyring)
-        }
-        (None, Some(tag)) => hex::decode(&tag)
-            .ok()
-            .filter(|tag| tag.len() == 32)
-            .ok_or_else(|| Failure::Usage("--subject-tag must be 64 hexadecimal digits".to_owned())),
-        (None, None) => Ok(Vec::new()),
-    }
-}
-
-/// The tag by which everything about a number is found. The number goes no further.
-fn tag_of(phone: &str, keyring: Option<&SecretFile>) -> Result<Vec<u8>, Failure> {
-    let usage = |why: String| Failure::Usage(why);
-    let phone = Msisdn::parse(phone).map_err(|error| usage(format!("--subject: {error}")))?;
-    let file = keyring.ok_or_else(|| usage("keyring.file must be set for --subject".to_owned()))?;
-    let text = file.read().map_err(|error| usage(error.to_string()))?;
-    let keyring =
-        Keyring::parse(&text).map_err(|error| usage(format!("{}: {error}", file.path().display())))?;
-    Ok(keyring.tag(SUBJECT, &phone.e164()).as_bytes().to_vec())
 }
 
 fn render(leaves: &[Leaf], next_page_token: &str, screen: Screen) -> Answer {

@@ -12,7 +12,10 @@ use hongyan_proto::audit::v1::{
 use serde_json::Value;
 use tonic::{Code, Status, Streaming};
 
-use super::audit_query::{details, leaf_json, subject_tag};
+use super::{
+    audit_query::{details, leaf_json},
+    subject,
+};
 use crate::{
     answer::{Answer, Failure},
     args::Watch,
@@ -35,7 +38,13 @@ pub(crate) async fn run(
 ) -> Result<Answer, Failure> {
     let mut client = clients.audit()?;
     let keyring = clients.settings.keyring_file.as_ref();
-    let tag = subject_tag(args.subject, args.subject_tag, keyring, &mut io::stdin().lock())?;
+    let tag = subject::tag(
+        "--subject",
+        args.subject,
+        args.subject_tag,
+        keyring,
+        &mut io::stdin().lock(),
+    )?;
     let mut request = WatchRequest {
         from_index: args.from_index,
         message_id: args.message,

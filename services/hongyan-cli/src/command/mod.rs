@@ -1,5 +1,7 @@
 //! The commands. Each asks, and renders what came; rendering is pure.
 
+mod audit_entry;
+mod audit_erase;
 mod audit_export;
 mod audit_head;
 mod audit_keygen;
@@ -12,6 +14,7 @@ mod input;
 mod message;
 mod send;
 mod status;
+mod subject;
 mod verify;
 
 use std::io;
@@ -45,6 +48,8 @@ pub(crate) async fn run(cli: Cli, clients: &Clients) -> Result<Answer, Failure> 
         Command::Audit(Audit::Stats(args)) => audit_stats::run(&args, clients, screen).await,
         Command::Audit(Audit::Head) => audit_head::run(clients, screen).await,
         Command::Audit(Audit::Proof(args)) => audit_proof::run(args, clients).await,
+        Command::Audit(Audit::Entry(args)) => audit_entry::run(args, clients, screen).await,
+        Command::Audit(Audit::Erase(args)) => audit_erase::run(args, clients).await,
         Command::Audit(Audit::Export(args)) => audit_export::run(&args, clients).await,
         Command::Audit(Audit::Verify(args)) => audit_verify::run(&args, screen),
         Command::Audit(Audit::Keygen(args)) => audit_keygen::run(&args),
