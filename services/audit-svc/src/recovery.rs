@@ -6,7 +6,7 @@ use hongyan_tlog::key::Signer;
 use tokio::runtime::Handle;
 
 use crate::{
-    publish::{PublishError, Publisher, TileStore, serve::Served},
+    publish::{PublishError, Publisher, TileStore, Witnesses, serve::Served},
     record::{self, Host, OpenError},
 };
 
@@ -25,6 +25,8 @@ pub struct Places {
     pub organisation: String,
     /// What signs checkpoints.
     pub signer: Signer,
+    /// Who cosigns them before they are published.
+    pub witnesses: Option<Witnesses>,
 }
 
 /// What was found on disk.
@@ -58,9 +60,10 @@ pub fn recover(places: Places, host: Host, runtime: Handle) -> Result<Recovered,
         tiles,
         organisation,
         signer,
+        witnesses,
     } = places;
     let (mut publisher, publication) =
-        Publisher::open(&organisation, signer, tiles.clone(), &locks, runtime)?;
+        Publisher::open(&organisation, signer, tiles.clone(), &locks, witnesses, runtime)?;
     let opened = record::open(&journal, segment_octets, host, &mut publisher)?;
     Ok(Recovered {
         opened,

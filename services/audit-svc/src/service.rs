@@ -15,7 +15,7 @@ use crate::{
     log::{Cut, LogError},
     own,
     publish::{
-        TileStore,
+        TileStore, Witnesses,
         serve::{self, Served},
     },
     record::{Host, Placed, Record, now_unix_ms},
@@ -52,6 +52,7 @@ pub async fn build(settings: Settings, ctx: Context) -> Result<Service, BuildErr
             tiles: TileStore::open(&settings.tiles_dir)?,
             organisation: settings.organisation.clone(),
             signer,
+            witnesses: Witnesses::new(settings.witness.clone())?,
         };
         let runtime = Handle::current();
         task::spawn_blocking(move || recovery::recover(places, host, runtime)).await??

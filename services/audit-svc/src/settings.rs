@@ -7,6 +7,7 @@ use hongyan_queue::RedisSettings;
 
 use crate::{
     log::DEFAULT_SEGMENT_OCTETS,
+    publish::WitnessPolicy,
     retention::{MAX_MONTHS, Retention},
 };
 
@@ -46,6 +47,9 @@ pub struct Settings {
     /// `keys.kek_file`: the keyring that wraps the keys of subjects, in the form of `keyring.file` and with keys of its
     /// own. Followed when it changes.
     pub kek_file: SecretFile,
+    /// `witness.list` (nobody), `witness.quorum` (all of them), `witness.timeout_ms` (2,000), `witness.ca_file`: who cosigns
+    /// each checkpoint before it is published.
+    pub witness: WitnessPolicy,
     /// `redis.*`.
     pub redis: RedisSettings,
 }
@@ -71,6 +75,7 @@ impl Settings {
                 60_000,
             )),
             retention: read_retention(source),
+            witness: WitnessPolicy::read(source),
             dir,
             segment_octets: source.within("record.segment_octets", DEFAULT_SEGMENT_OCTETS, 1 << 20, 1 << 30),
             redis: RedisSettings::read(source),

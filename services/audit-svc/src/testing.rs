@@ -13,7 +13,7 @@ use tokio::runtime::Handle;
 use crate::{
     index::Index,
     keys::{self, KeysError, OpenedKeys, SubjectKeys},
-    publish::{Pruning, TileStore, serve::Served},
+    publish::{Pruning, TileStore, Witnesses, serve::Served},
     record::{Clock, Host, Record},
     recovery::{self, Places, Recovered, RecoveryError},
     rpc::AuditRpc,
@@ -28,15 +28,37 @@ pub(crate) fn signer() -> Signer {
     Signer::from_seed("audit.hongyan.test", Algorithm::Ed25519, &[7; 32]).unwrap()
 }
 
+/// What a record of a test has that most do not.
+#[derive(Default)]
+pub(crate) struct Outfit {
+    pub(crate) witnesses: Option<Witnesses>,
+    /// Other tiles than a directory of its own.
+    pub(crate) tiles: Option<TileStore>,
+}
+
 /// Opens record and logs in a directory.
 pub(crate) fn open_record(dir: &Path, host: Host, runtime: Handle) -> Result<Recovered, RecoveryError> {
+    open_record_with(dir, host, runtime, Outfit::default())
+}
+
+fn open_record_with(
+    dir: &Path,
+    host: Host,
+    runtime: Handle,
+    outfit: Outfit,
+) -> Result<Recovered, RecoveryError> {
+    let tiles = match outfit.tiles {
+        Some(tiles) => tiles,
+        None => TileStore::open(&dir.join("tiles"))?,
+    };
     let places = Places {
         journal: dir.join("log"),
         segment_octets: 1 << 20,
         locks: dir.join("locks"),
-        tiles: TileStore::open(&dir.join("tiles"))?,
+        tiles,
         organisation: ORGANISATION.to_owned(),
         signer: signer(),
+        witnesses: outfit.witnesses,
     };
     recovery::recover(places, host, runtime)
 }
@@ -60,18 +82,24 @@ pub(crate) struct Kept {
 impl Kept {
     pub(crate) async fn open(dir: &Path) -> Self {
         let host = Host::of_test("audit-svc-test", Uuid::now_v7().as_u64_pair().0);
-        Self::open_for(dir, host).await
+        Self::open_for(dir, host, Outfit::default()).await
     }
 
     /// One that goes by this clock.
     pub(crate) async fn open_at(dir: &Path, clock: Clock) -> Self {
         let host = Host::of_test("audit-svc-test", Uuid::now_v7().as_u64_pair().0);
-        Self::open_for(dir, Host { clock, ..host }).await
+        Self::open_for(dir, Host { clock, ..host }, Outfit::default()).await
     }
 
-    async fn open_for(dir: &Path, host: Host) -> Self {
+    /// One that is fitted out, and goes by this clock.
+    pub(crate) async fn open_with(dir: &Path, clock: Clock, outfit: Outfit) -> Self {
+        let host = Host::of_test("audit-svc-test", Uuid::now_v7().as_u64_pair().0);
+        Self::open_for(dir, Host { clock, ..host }, outfit).await
+    }
+
+    async fn open_for(dir: &Path, host: Host, outfit: Outfit) -> Self {
         let (runtime, place) = (Handle::current(), dir.to_owned());
-        let opened = tokio::task::spawn_blocking(move || open_record(&place, host, runtime));
+        let opened = tokio::task::spawn_blocking(move || open_record_with(&place, host, runtime, outfit));
         let Recovered {
             opened,
             publisher,

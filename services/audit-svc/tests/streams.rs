@@ -68,6 +68,7 @@ fn open(dir: &Path, runtime: Handle) -> Recovered {
         tiles: TileStore::open(&dir.join("tiles")).unwrap(),
         organisation: "hongyan.test".to_owned(),
         signer,
+        witnesses: None,
     };
     recover(places, host, runtime).unwrap()
 }

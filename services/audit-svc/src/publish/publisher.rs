@@ -21,6 +21,7 @@ use super::{
     pruning::Pruning,
     published::{Publication, State},
     store::TileStore,
+    witness::Witnesses,
 };
 use crate::{
     log::LogReader,
@@ -49,6 +50,7 @@ pub struct Publisher {
     signer: Signer,
     store: TileStore,
     locks: Arc<Locks>,
+    witnesses: Option<Witnesses>,
     logs: BTreeMap<LogId, Log>,
     /// Leaves of the record taken in.
     taken: u64,
@@ -76,6 +78,7 @@ impl Publisher {
         signer: Signer,
         tiles: TileStore,
         locks_dir: &Path,
+        witnesses: Option<Witnesses>,
         runtime: Handle,
     ) -> Result<(Self, Publication), PublishError> {
         let (publication, state, hurry) = Publication::new();
@@ -85,6 +88,7 @@ impl Publisher {
             signer,
             store: tiles,
             locks,
+            witnesses,
             logs: BTreeMap::new(),
             taken: 0,
             left: None,
@@ -167,7 +171,9 @@ impl Publisher {
                 return Err(PublishError::OtherRoot { log: id, size });
             }
             self.write(id)?;
-            self.publish(id, signed)?;
+            if self.witnesses.is_none() {
+                self.publish(id, signed)?;
+            }
         }
         Ok(())
     }
@@ -225,6 +231,9 @@ impl Publisher {
                 self = returned;
                 if result? == Round::Cut {
                     due = Instant::now();
+                } else if end.is_cancelled() && self.witnesses.is_some() {
+                    // What they did not cosign now waits for the next start.
+                    return Ok(());
                 }
                 continue;
             }
@@ -253,7 +262,15 @@ impl Publisher {
         }
         let pending = self.logs.iter();
         let pending = pending.filter_map(|(id, log)| Some((*id, log.pending()?.clone())));
-        for (id, signed) in pending.collect::<Vec<_>>() {
+        let mut pending = pending.collect::<Vec<_>>();
+        if let Some(witnesses) = &self.witnesses
+            && !pending.is_empty()
+        {
+            // The turn of a period waits for signatures of ours and not for those of others.
+            self.tell();
+            pending = self.runtime.block_on(witnesses.cosign(&self.store, pending));
+        }
+        for (id, signed) in pending {
             self.publish(id, signed)?;
         }
         self.tell();

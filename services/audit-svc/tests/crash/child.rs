@@ -53,6 +53,7 @@ pub(crate) fn open(dir: &Path, runtime: Handle) -> Result<Recovered, RecoveryErr
         tiles: TileStore::open(&dir.join("tiles"))?,
         organisation: ORGANISATION.to_owned(),
         signer: signer(),
+        witnesses: None,
     };
     let host = Host::new(Arc::from("audit-svc-crash"), 1, "spiffe://hongyan.test/svc/audit");
     recover(places, host, runtime)

@@ -113,7 +113,8 @@ impl Outside for Publisher {
         &self,
         each: &mut dyn FnMut(&[u8]) -> Result<(), String>,
     ) -> Result<(), Box<dyn Error + Send + Sync>> {
-        for (id, log) in &self.logs {
+        let kept = self.logs.iter().filter(|(id, _)| !self.store.is_expired(**id));
+        for (id, log) in kept {
             self.each_entry(*id, log, each)?;
         }
         Ok(())
