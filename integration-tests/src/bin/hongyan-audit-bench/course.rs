@@ -158,6 +158,10 @@ impl Bench<'_> {
                     .over("a bare group", self.floors.group_ms),
             );
             self.report.push(Row::new(what("p99.9"), latency.p999_ms, "ms"));
+            if run.failed > 0 {
+                self.report
+                    .push(Row::new(what("refused"), run.failed as f64, "calls").at_most(0.0));
+            }
         }
         let found = paced::checkpoints(&mut self.server, PACED, self.short, &self.next).await?;
         let what = |point: &str| format!("append to signed checkpoint at that rate, {point}");

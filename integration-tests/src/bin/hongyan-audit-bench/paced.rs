@@ -29,7 +29,8 @@ const LOOK: Duration = Duration::from_millis(5);
 /// Between two events whose checkpoint is waited for; not in step with the publisher.
 const PROBE_EVERY: Duration = Duration::from_millis(37);
 
-/// Appends of `batch` events each, `rate` events a second, whatever the answers do.
+/// Appends of `batch` events each, `rate` events a second, whatever the answers do. More than the service has at work at
+/// once are refused, which the run counts as failed.
 pub(crate) async fn appends(
     server: &mut Server,
     rate: f64,
@@ -46,7 +47,6 @@ pub(crate) async fn appends(
     })
     .await?;
     server.must_run()?;
-    ensure!(run.failed == 0, "{} appends failed", run.failed);
     Ok(run)
 }
 
