@@ -50,14 +50,23 @@ pub(crate) fn check(event: &AuditEvent) -> Vec<Wrong> {
         is_word(&event.outcome, 0),
         "UPPER_SNAKE of at most 64 characters",
     );
-    for (field, value, most) in [
-        ("actor", &event.actor, 256),
-        ("tenant", &event.tenant, 64),
-        ("message_id", &event.message_id, 64),
-        ("consent_id", &event.consent_id, 128),
+    for (field, value, most, expected) in [
+        ("actor", &event.actor, 256, "at most 256 visible ASCII characters"),
+        ("tenant", &event.tenant, 64, "at most 64 visible ASCII characters"),
+        (
+            "message_id",
+            &event.message_id,
+            64,
+            "at most 64 visible ASCII characters",
+        ),
+        (
+            "consent_id",
+            &event.consent_id,
+            128,
+            "at most 128 visible ASCII characters",
+        ),
     ] {
-        let expected = format!("at most {most} visible ASCII characters");
-        note(field, value.len() <= most && is_visible(value), &expected);
+        note(field, value.len() <= most && is_visible(value), expected);
     }
     note(
         "trace_id",

@@ -148,7 +148,8 @@ impl Bench<'_> {
 
     async fn paced(&mut self) -> Result<()> {
         for batch in [16, 1] {
-            let run = paced::appends(&mut self.server, PACED, batch, self.short, &self.next).await?;
+            let (run, refusal) =
+                paced::appends(&mut self.server, PACED, batch, self.short, &self.next).await?;
             let latency = run.latency.context("an open run has latencies")?;
             let what = |point: &str| format!("Append of {batch} at {PACED} events/s, {point}");
             self.report.push(Row::new(what("p50"), latency.p50_ms, "ms"));
@@ -158,7 +159,9 @@ impl Bench<'_> {
                     .over("a bare group", self.floors.group_ms),
             );
             self.report.push(Row::new(what("p99.9"), latency.p999_ms, "ms"));
-            if run.failed > 0 {
+            if let Some(refusal) = refusal {
+                self.report
+                    .note(format!("the first refusal of Append of {batch}: {refusal}"));
                 self.report
                     .push(Row::new(what("refused"), run.failed as f64, "calls").at_most(0.0));
             }

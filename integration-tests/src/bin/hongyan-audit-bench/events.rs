@@ -31,6 +31,7 @@ const SEALED_PARTS: usize = 1_024;
 pub(crate) const ACTOR: &str = "spiffe://hongyan.test/caller/binhai-hrss";
 /// The first event of every message.
 pub(crate) const ACCEPTED: &str = "MESSAGE_ACCEPTED";
+const FINAL: &str = "MESSAGE_FINAL";
 
 /// Stand in a template where an event's own values go.
 const EVENT_ID: &str = "eeeeeeee-eeee-7eee-8eee-eeeeeeeeeeee";
@@ -169,17 +170,15 @@ fn event(kind: u64, now_unix_ms: u64, sealed: &[u8]) -> AuditEvent {
         subject_tag: Bytes::copy_from_slice(&SUBJECT_TAG),
         ..AuditEvent::default()
     };
+    let accepted_at = now_unix_ms.to_string();
+    // By what a message is counted.
+    let counted = [
+        ("accepted_at_unix_ms", accepted_at.as_str()),
+        ("carrier", "china-mobile"),
+        ("class", "notice"),
+    ];
     let (action, outcome, attributes): (_, _, &[(&str, &str)]) = match kind {
-        0 => (
-            ACCEPTED,
-            "QUEUED",
-            &[
-                ("carrier", "CHINA_MOBILE"),
-                ("class", "NOTICE"),
-                ("link", "cmcc-a"),
-                ("segments", "1"),
-            ],
-        ),
+        0 => (ACCEPTED, "QUEUED", &[("link", "cmcc-a"), ("segments", "1")]),
         1 => (
             "SEGMENT_SUBMITTED",
             "TAKEN",
@@ -191,15 +190,9 @@ fn event(kind: u64, now_unix_ms: u64, sealed: &[u8]) -> AuditEvent {
             &[("link", "cmcc-a"), ("raw_code", "DELIVRD"), ("segment", "1/1")],
         ),
         3 => (
-            "MESSAGE_FINAL",
+            FINAL,
             "DELIVERED",
-            &[
-                ("carrier", "CHINA_MOBILE"),
-                ("class", "NOTICE"),
-                ("link", "cmcc-a"),
-                ("raw_code", "DELIVRD"),
-                ("segments", "1"),
-            ],
+            &[("link", "cmcc-a"), ("raw_code", "DELIVRD"), ("segments", "1")],
         ),
         _ => {
             event.sealed = Bytes::copy_from_slice(sealed);
@@ -214,8 +207,10 @@ fn event(kind: u64, now_unix_ms: u64, sealed: &[u8]) -> AuditEvent {
     };
     action.clone_into(&mut event.action);
     outcome.clone_into(&mut event.outcome);
+    let is_counted = matches!(action, ACCEPTED | FINAL);
     event.attributes = attributes
         .iter()
+        .chain(counted.iter().filter(|_| is_counted))
         .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))
         .collect::<BTreeMap<_, _>>();
     fill(event)

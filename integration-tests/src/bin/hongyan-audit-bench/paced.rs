@@ -2,7 +2,7 @@
 
 use std::{
     sync::{
-        Arc,
+        Arc, OnceLock,
         atomic::{AtomicU64, Ordering},
     },
     time::{Duration, Instant},
@@ -17,7 +17,7 @@ use hongyan_proto::audit::v1::{
     AppendedEvent, GetCheckpointRequest, audit_service_client::AuditServiceClient,
 };
 use hongyan_tlog::{checkpoint::Checkpoint, note::Note};
-use tonic::transport::Channel;
+use tonic::{Status, transport::Channel};
 
 use super::server::Server;
 
@@ -30,24 +30,29 @@ const LOOK: Duration = Duration::from_millis(5);
 const PROBE_EVERY: Duration = Duration::from_millis(37);
 
 /// Appends of `batch` events each, `rate` events a second, whatever the answers do. More than the service has at work at
-/// once are refused, which the run counts as failed.
+/// once are refused, which the run counts as failed; gives the first refusal too.
 pub(crate) async fn appends(
     server: &mut Server,
     rate: f64,
     batch: usize,
     length: Duration,
     next: &Arc<AtomicU64>,
-) -> Result<Run> {
+) -> Result<(Run, Option<Status>)> {
     let producers: Arc<[_]> = server.producers(PRODUCERS)?.into();
-    let next = Arc::clone(next);
+    let (next, refusal) = (Arc::clone(next), Arc::new(OnceLock::new()));
+    let first_refusal = Arc::clone(&refusal);
     let run = drive::open(rate / batch as f64, length, move |index| {
         let producer = Arc::clone(&producers[index % producers.len()]);
         let first = next.fetch_add(batch as u64, Ordering::Relaxed);
-        async move { producer.append(first, batch, false).await.is_ok() }
+        let refusal = Arc::clone(&refusal);
+        async move {
+            let answer = producer.append(first, batch, false).await;
+            answer.map_err(|status| refusal.set(status)).is_ok()
+        }
     })
     .await?;
     server.must_run()?;
-    Ok(run)
+    Ok((run, first_refusal.get().cloned()))
 }
 
 /// From an append to a signed checkpoint with its event below, while others append at that rate.
