@@ -26,9 +26,10 @@
 //! # The rooms
 //!
 //! [`log`] is the files. [`record`] decides places and owns the one thread that writes. [`publish`] follows it and makes
-//! transparency logs of it that outsiders can check. [`index`] finds leaves; it follows the log and can be deleted. [`stream`]
-//! is the way in from Redis, [`rpc`] the way in and out by gRPC; [`keys`] seals what is personal before it goes in. The
-//! write path knows nothing of index and publisher; these read the log and nothing else.
+//! transparency logs of it that outsiders can check. [`index`] finds leaves and counts messages; it follows the published
+//! logs and can be deleted. [`stream`] is the way in from Redis, [`rpc`] the way in and out by gRPC; [`keys`] seals what is
+//! personal before it goes in. The write path knows nothing of index and publisher: the publisher reads the record's files,
+//! and everybody else the published logs.
 
 mod event;
 pub mod index;

@@ -1,7 +1,15 @@
 //! An index that is deleted, cut short or left with fewer logs gives the same answers as before.
 
-use std::{collections::BTreeSet, path::Path, sync::Arc};
+use std::{
+    collections::BTreeSet,
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicI64, Ordering},
+    },
+};
 
+use hongyan_chassis::Problem;
 use hongyan_proto::audit::v1::{
     AppendRequest, AuditEvent, GetProofRequest, GetStatisticsRequest, QueryRequest, StatisticsRow,
     audit_service_server::AuditService as _, get_proof_request::By,
@@ -14,6 +22,7 @@ use super::{Conditions, Course, Index, IndexError, Progress, search, statistics:
 use crate::{
     publish::{Publication, State, serve::Served},
     record::{LogId, now_unix_ms},
+    retention::{Keeper, Retention},
     rpc::AuditRpc,
     testing::{Kept, event, of_peer},
 };
@@ -366,4 +375,99 @@ async fn a_log_that_was_rolled_back_under_the_index_is_named() {
     assert!(matches!(refused, Err(IndexError::AheadOfLog { .. })));
     drop(rpc);
     kept.close().await;
+}
+
+/// A record that goes by this clock, and lets go of what is over by it.
+struct Aged {
+    kept: Kept,
+    now: Arc<AtomicI64>,
+}
+
+impl Aged {
+    async fn open(dir: &Path, now: &Arc<AtomicI64>) -> Self {
+        let (now, clock) = (Arc::clone(now), Arc::clone(now));
+        let kept = Kept::open_at(dir, Arc::new(move || clock.load(Ordering::SeqCst))).await;
+        Self { kept, now }
+    }
+
+    async fn let_go(&self) {
+        let size = self.kept.record.head().size;
+        self.kept.logs().publication.reaches(size).await.unwrap();
+        let clock = Arc::clone(&self.now);
+        let keeper = Keeper {
+            retention: Retention::default(),
+            record: self.kept.record.clone(),
+            publication: self.kept.logs().publication.clone(),
+            pruning: self.kept.pruning.clone(),
+            actor: "spiffe://hongyan.test/svc/audit".to_owned(),
+            clock: Arc::new(move || clock.load(Ordering::SeqCst)),
+        };
+        keeper.look().await;
+    }
+}
+
+#[tokio::test]
+async fn after_retention_too_a_deleted_index_gives_the_same_answers() {
+    // The last millisecond of a half-year in Beijing, and the end of the time for which its messages are kept.
+    const H1: i64 = 1_782_835_199_999;
+    const OVER: i64 = 1_798_732_800_000;
+    let dir = tempfile::tempdir().unwrap();
+    let now = Arc::new(AtomicI64::new(H1));
+    let (old, new) = (messages(80), messages(20));
+    let aged = Aged::open(dir.path(), &now).await;
+    append(&aged.kept.rpc(), "dispatch-svc-1", 1, &old, 30).await;
+    let before = rows(&aged.kept.rpc()).await;
+    now.store(OVER, Ordering::SeqCst);
+    append(&aged.kept.rpc(), "dispatch-svc-2", 1, &new, 30).await;
+    aged.let_go().await;
+    let rpc = aged.kept.rpc();
+    assert!(aged.kept.index.reaches(aged.kept.record.head().size).await);
+    let state = aged.kept.logs().publication.state();
+    assert_eq!(state.pruned.len(), 1);
+    let pruned = state.pruned.first().unwrap().to_string();
+    assert!(pruned.starts_with("sms-event/2026h1"), "{pruned}");
+    now.store(OVER + 1, Ordering::SeqCst);
+    let told = (answers(&rpc, OVER + 1).await, rows(&rpc).await);
+    assert_eq!(told.1, replay(aged.kept.logs(), &state).await.rows());
+    let delivered = |rows: &[StatisticsRow]| rows.iter().map(|row| row.delivered).sum::<u64>();
+    assert_eq!((delivered(&before), delivered(&told.1)), (30, 38));
+    let gone = rpc.get_proof(Request::new(GetProofRequest {
+        by: Some(By::Index(first_of(&aged.kept, "MESSAGE_ACCEPTED", &old).await)),
+    }));
+    let problem = Problem::from_status(&gone.await.unwrap_err());
+    assert_eq!(problem.reason, "ENTRY_EXPIRED");
+    drop(rpc);
+    aged.kept.close().await;
+
+    std::fs::remove_dir_all(dir.path().join("index")).unwrap();
+    let aged = Aged::open(dir.path(), &now).await;
+    let rpc = aged.kept.rpc();
+    assert!((answers(&rpc, OVER + 1).await, rows(&rpc).await) == told);
+    // An event that is gone is still no new one.
+    let nth = old
+        .iter()
+        .position(|event| event.action == "MESSAGE_ACCEPTED")
+        .unwrap();
+    let size = aged.kept.record.head().size;
+    let again = AppendRequest {
+        producer: "dispatch-svc-1".into(),
+        epoch: 1,
+        first_seq: nth as u64 + 1,
+        events: vec![old[nth].clone()],
+        wait_published: false,
+    };
+    let refused = rpc.append(of_peer("svc/dispatch", again)).await.unwrap_err();
+    assert_eq!(Problem::from_status(&refused).reason, "EVENT_GONE");
+    assert_eq!(aged.kept.record.head().size, size);
+    drop(rpc);
+    aged.kept.close().await;
+}
+
+/// The index of the first of these events with this action: it was the first producer's, so that its number says it.
+async fn first_of(kept: &Kept, action: &str, events: &[AuditEvent]) -> u64 {
+    let nth = events.iter().position(|event| event.action == action).unwrap();
+    let index = kept.index.clone();
+    let seq = nth as u64 + 1;
+    let found = tokio::task::spawn_blocking(move || index.index_of("dispatch-svc-1", 1, seq));
+    found.await.unwrap().unwrap().unwrap()
 }

@@ -18,10 +18,11 @@ use crate::{publish::PublishError, record::LogId};
 const RECORD: &str = "record";
 const CACHE_OCTETS: u64 = 32 << 20;
 const WORKER_THREADS: usize = 2;
-/// What of a keyspace is in memory before it goes to disk. A store has about eight that grow.
-const MEMTABLE_OCTETS: u64 = 32 << 20;
-/// What a start reads again, at most.
-const JOURNAL_OCTETS: u64 = 128 << 20;
+/// What of a keyspace is in memory before it goes to disk, as the store counts it; small keys take several times as much.
+/// About five keyspaces grow at once.
+const MEMTABLE_OCTETS: u64 = 12 << 20;
+/// What a start reads again, at most; the least that the store takes.
+const JOURNAL_OCTETS: u64 = 64 << 20;
 const BLOCK_OCTETS: u32 = 8 << 10;
 
 /// Why the index does not answer. Deleting its directory and starting again builds it anew.
