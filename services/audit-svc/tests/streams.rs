@@ -365,3 +365,165 @@ async fn personal_data_is_sealed_anew_and_what_nobody_can_open_is_put_aside() {
     }
     running.stop().await;
 }
+
+/// One command, as an operator's hand or a foreign program gives it.
+async fn command(redis: &Redis, name: &str, arguments: &[&str]) {
+    let mut batch = hongyan_queue::Batch::new();
+    batch.command(name, arguments);
+    for result in batch.run(&mut redis.shared()).await.unwrap() {
+        result.unwrap();
+    }
+}
+
+/// The ids of the entries in the stream.
+async fn ids(server: &PrivateRedis, stream: &str) -> Vec<String> {
+    let mut connection = redis::Client::open(server.url())
+        .unwrap()
+        .get_multiplexed_async_connection()
+        .await
+        .unwrap();
+    let entries: redis::streams::StreamRangeReply = redis::cmd("XRANGE")
+        .arg(stream)
+        .arg("-")
+        .arg("+")
+        .query_async(&mut connection)
+        .await
+        .unwrap();
+    entries.ids.into_iter().map(|entry| entry.id).collect()
+}
+
+/// The losses on record: first and last number of each.
+fn losses(running: &Running) -> Vec<(String, String)> {
+    let events = running.leaves().into_iter().filter_map(|leaf| leaf.event);
+    events
+        .filter(|event| event.action == "RECORD_EVENTS_LOST")
+        .map(|event| {
+            assert_eq!(event.attributes["stream"], "{p0}:audit");
+            (
+                event.attributes["first_seq"].clone(),
+                event.attributes["last_seq"].clone(),
+            )
+        })
+        .collect()
+}
+
+fn of_numbers(numbers: &[(u64, u64)]) -> Vec<(String, String)> {
+    let text = |(first, last): &(u64, u64)| (first.to_string(), last.to_string());
+    numbers.iter().map(text).collect()
+}
+
+#[tokio::test]
+async fn entries_deleted_before_they_were_read_are_told_and_once_only() {
+    let server = PrivateRedis::start();
+    let redis = server.connect().await;
+    let dir = tempfile::tempdir().unwrap();
+    let stream = stream_key(&redis);
+    for nth in 0..6 {
+        send(&redis, &event(&format!("SENT_{nth}"))).await;
+    }
+    let all = ids(&server, &stream).await;
+    // From the middle, and the last ones, behind which nothing comes.
+    command(&redis, "XDEL", &[&stream, &all[1], &all[4], &all[5]]).await;
+    let running = Running::start(dir.path(), &redis).await;
+    running.reaches(5).await;
+    assert_eq!(losses(&running), of_numbers(&[(2, 2), (5, 6)]));
+    assert_eq!(running.actions()["SENT_3"], 1);
+    running.stop().await;
+
+    // Everything that waits is trimmed away while the service is down.
+    for _ in 0..3 {
+        send(&redis, &event("UNSEEN")).await;
+    }
+    command(&redis, "XTRIM", &[&stream, "MAXLEN", "0"]).await;
+    let running = Running::start(dir.path(), &redis).await;
+    running.reaches(6).await;
+    // Those of before and these are one hole by now.
+    assert_eq!(losses(&running), of_numbers(&[(2, 2), (5, 6), (5, 9)]));
+    send(&redis, &event("BEHIND")).await;
+    running.reaches(7).await;
+    all_settled(&redis).await;
+    running.stop().await;
+
+    let running = Running::start(dir.path(), &redis).await;
+    send(&redis, &event("LATER")).await;
+    running.reaches(8).await;
+    all_settled(&redis).await;
+    assert_eq!(running.leaves().len(), 8, "{:?}", running.actions());
+    assert!(!running.actions().contains_key("UNSEEN"));
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn entries_deleted_while_they_were_worked_on_are_told() {
+    let server = PrivateRedis::start();
+    let redis = server.connect().await;
+    let dir = tempfile::tempdir().unwrap();
+    let stream = stream_key(&redis);
+    for _ in 0..3 {
+        send(&redis, &event("SENT")).await;
+    }
+    // A process took two of them and died; then somebody deleted what nobody had settled.
+    command(&redis, "XGROUP", &["CREATE", &stream, "audit", "0"]).await;
+    let taken = ["GROUP", "audit", "dead", "COUNT", "2", "STREAMS", &stream, ">"];
+    command(&redis, "XREADGROUP", &taken).await;
+    let all = ids(&server, &stream).await;
+    command(&redis, "XDEL", &[&stream, &all[0], &all[1]]).await;
+    let running = Running::start(dir.path(), &redis).await;
+    running.reaches(2).await;
+    assert_eq!(losses(&running), of_numbers(&[(1, 2)]));
+    all_settled(&redis).await;
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn a_replica_that_lagged_and_was_promoted_loses_and_doubles_nothing_that_was_accepted() {
+    let master = PrivateRedis::start();
+    let redis = master.connect().await;
+    let port = master.port().to_string();
+    let mut options = support::DURABLE.to_vec();
+    options.extend(["--replicaof", "127.0.0.1", &port]);
+    let mut replica = PrivateRedis::start_with(&options);
+    let dir = tempfile::tempdir().unwrap();
+    let running = Running::start(dir.path(), &redis).await;
+    let mut sent = Vec::new();
+    for nth in 0..5 {
+        sent.push(event(&format!("BEFORE_{nth}")));
+        send(&redis, &sent[nth]).await;
+    }
+    running.reaches(5).await;
+    let there = replica.connect().await;
+    let stream = stream_key(&redis);
+    support::eventually("the replica has all five", || async {
+        hongyan_queue::depth(&mut there.shared(), &stream, "none", 0)
+            .await
+            .is_ok_and(|depth| depth.waiting == 5)
+    })
+    .await;
+    // From here on it lags for good; what it misses, the record has accepted.
+    command(&there, "REPLICAOF", &["NO", "ONE"]).await;
+    for nth in 0..3 {
+        sent.push(event(&format!("MISSED_{nth}")));
+        send(&redis, &sent[5 + nth]).await;
+    }
+    running.reaches(8).await;
+    drop(there);
+    replica.take_place_of(master);
+    // It numbers on from five: other events under numbers that are on record.
+    let again = replica.connect().await;
+    for nth in 0..4 {
+        sent.push(event(&format!("AFTER_{nth}")));
+        send(&again, &sent[8 + nth]).await;
+    }
+    running.reaches(12).await;
+    all_settled(&again).await;
+    let mut found: Vec<_> = running
+        .leaves()
+        .into_iter()
+        .filter_map(|leaf| Some(leaf.event?.event_id))
+        .collect();
+    let mut expected: Vec<_> = sent.into_iter().map(|event| event.event_id).collect();
+    found.sort();
+    expected.sort();
+    assert_eq!(found, expected);
+    running.stop().await;
+}

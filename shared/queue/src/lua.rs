@@ -17,4 +17,5 @@ pub(crate) const RENEW: &str = include_str!("lua/renew.lua");
 pub(crate) const RELEASE: &str = include_str!("lua/release.lua");
 pub(crate) const TRIM: &str = include_str!("lua/trim.lua");
 pub(crate) const DEPTH: &str = include_str!("lua/depth.lua");
+pub(crate) const NUMBERING: &str = include_str!("lua/numbering.lua");
 pub(crate) const FEED_ACK: &str = include_str!("lua/feed_ack.lua");

@@ -257,6 +257,29 @@ impl Record {
         answered.await.map_err(|_| Stopped)
     }
 
+    /// The numbers of one producer's epoch that are missing, as ranges, at most `limit`: all up to `up_to` where that is
+    /// given, else those that have been missing for at least `age_ms`.
+    pub(crate) async fn missing(
+        &self,
+        of: (Arc<str>, u64),
+        age_ms: i64,
+        up_to: Option<u64>,
+        limit: usize,
+    ) -> Result<Vec<(u64, u64)>, Stopped> {
+        let (answer, answered) = oneshot::channel();
+        self.commands
+            .send(Command::Missing {
+                of,
+                age_ms,
+                up_to,
+                limit,
+                answer,
+            })
+            .await
+            .map_err(|_| Stopped)?;
+        answered.await.map_err(|_| Stopped)
+    }
+
     /// The logs of the record, and how many leaves each has.
     pub async fn logs(&self) -> Result<BTreeMap<LogId, u64>, Stopped> {
         let (answer, answered) = oneshot::channel();

@@ -148,6 +148,31 @@ impl Sequences {
         (gaps, count)
     }
 
+    /// The numbers of one epoch that were never seen, as ranges: all up to `up_to` where that is given, else those whose hole
+    /// has shown for at least `age_ms`. At most `limit` ranges.
+    pub(crate) fn missing(
+        &self,
+        (producer, epoch): (&str, u64),
+        (now_unix_ms, age_ms): (i64, i64),
+        up_to: Option<u64>,
+        limit: usize,
+    ) -> Vec<(u64, u64)> {
+        let none = Epoch::default();
+        let seen = self.producers.get(producer).and_then(|epochs| epochs.get(&epoch));
+        let seen = seen.unwrap_or(&none);
+        let shown_by = match up_to {
+            Some(_) => i64::MAX,
+            None => now_unix_ms.saturating_sub(age_ms),
+        };
+        let behind = seen.runs.last_key_value().map_or(FIRST, |(_, run)| run.last + 1);
+        let tail = up_to.filter(|last| *last >= behind).map(|last| (behind, last));
+        let between = seen.gaps(shown_by);
+        let wanted = up_to.unwrap_or(u64::MAX);
+        let between = between.filter(|(first, _)| *first <= wanted);
+        let between = between.map(|(first, last)| (first, last.min(wanted)));
+        between.chain(tail).take(limit).collect()
+    }
+
     /// Forgets the epoch that was silent longest, if that is long enough.
     fn forget_one(&mut self, now_unix_ms: i64) -> Result<(), Refusal> {
         let oldest = self
@@ -282,6 +307,30 @@ mod tests {
         assert_eq!(gaps(&sequences, 60_000), [(1, 3), (1, u64::MAX - 1)]);
         let (told, count) = sequences.gaps(60_000, 60_000, 1);
         assert_eq!((told.len(), count), (1, 2));
+    }
+
+    #[test]
+    fn what_is_missing_up_to_a_number_is_known_at_once_and_what_may_still_come_is_not() {
+        let mut sequences = Sequences::default();
+        let producer: Arc<str> = "stream:{p0}:audit".into();
+        let missing = |sequences: &Sequences, up_to| sequences.missing((&producer, 5), (100, 60), up_to, 9);
+        assert_eq!(missing(&sequences, Some(3)), [(1, 3)]);
+        assert_eq!(missing(&sequences, None), []);
+        for (seq, now) in [(2, 10), (3, 11), (6, 50)] {
+            sequences.see(&producer, 5, seq, now).unwrap();
+        }
+        for (up_to, expected) in [
+            (Some(9), &[(1, 1), (4, 5), (7, 9)][..]),
+            (Some(6), &[(1, 1), (4, 5)]),
+            (Some(4), &[(1, 1), (4, 4)]),
+            (Some(3), &[(1, 1)]),
+            // The hole in front of 6 has not shown for long.
+            (None, &[(1, 1)]),
+        ] {
+            assert_eq!(missing(&sequences, up_to), expected, "{up_to:?}");
+        }
+        assert_eq!(sequences.missing((&producer, 5), (100, 60), Some(9), 2).len(), 2);
+        assert_eq!(sequences.missing((&producer, 6), (100, 60), Some(2), 2), [(1, 2)]);
     }
 
     #[test]

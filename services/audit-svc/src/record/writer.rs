@@ -51,6 +51,14 @@ pub(crate) enum Command {
         limit: usize,
         answer: oneshot::Sender<(Vec<Gap>, usize)>,
     },
+    /// The numbers of one epoch that are missing.
+    Missing {
+        of: (Arc<str>, u64),
+        age_ms: i64,
+        up_to: Option<u64>,
+        limit: usize,
+        answer: oneshot::Sender<Vec<(u64, u64)>>,
+    },
     /// The logs and their sizes.
     Logs {
         answer: oneshot::Sender<BTreeMap<LogId, u64>>,
@@ -188,6 +196,17 @@ pub(crate) fn run(
                 } => {
                     // Nobody may wait for it any more.
                     let _ = answer.send(sequencer.sequences().gaps(now, age_ms, limit));
+                }
+                Command::Missing {
+                    of: (producer, epoch),
+                    age_ms,
+                    up_to,
+                    limit,
+                    answer,
+                } => {
+                    let of = (&*producer, epoch);
+                    let missing = sequencer.sequences().missing(of, (now, age_ms), up_to, limit);
+                    let _ = answer.send(missing);
                 }
                 Command::Logs { answer } => {
                     let _ = answer.send(sequencer.logs().clone());

@@ -6,7 +6,10 @@ use hongyan_queue::{Backoff, Consumer, Entry, Group, QueueError, Redis, RedisSet
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::batch::{Recorder, Unsettled};
+use super::{
+    batch::{Recorder, Unsettled},
+    lost::Losses,
+};
 use crate::{
     index::Index,
     keys::{KeysError, SubjectKeys},
@@ -23,6 +26,8 @@ const BLOCK_MS: u64 = 1_000;
 /// An entry that was taken and not settled for so long is taken again.
 const RECLAIM_IDLE_MS: u64 = 30_000;
 const RECLAIM_EVERY: Duration = Duration::from_secs(10);
+/// How often it is looked whether entries were deleted; as long again where no moment is quiet.
+const LOOK_EVERY: Duration = Duration::from_secs(5);
 
 /// Where the events of the streams go.
 #[derive(Debug, Clone)]
@@ -82,9 +87,10 @@ pub fn streams(redis: &Redis) -> Vec<String> {
 pub async fn run(redis: Redis, sink: StreamSink, shutdown: CancellationToken) -> Result<(), StreamError> {
     let mut backoff = Backoff::for_redis();
     let consumer = Consumer::unique("audit-svc");
+    let mut losses = Losses::default();
     loop {
         let ended = match join(&redis, &sink, &consumer).await {
-            Ok(recorder) => take(&redis, &recorder, &mut backoff, &shutdown).await,
+            Ok(recorder) => take(&redis, &recorder, &mut backoff, &mut losses, &shutdown).await,
             Err(error) => Err(error.into()),
         };
         match ended {
@@ -127,6 +133,7 @@ async fn take(
     redis: &Redis,
     recorder: &Recorder,
     backoff: &mut Backoff,
+    losses: &mut Losses,
     shutdown: &CancellationToken,
 ) -> Result<(), StreamError> {
     // The record's directory has one process, so whatever is pending now belongs to nobody alive: no need to let its
@@ -134,6 +141,7 @@ async fn take(
     let mut idle_ms = 0;
     let count = (AT_ONCE / recorder.group.streams().len().max(1)).clamp(LEAST_OF_STREAM, BATCH_ENTRIES);
     let mut reclaim_at = Instant::now();
+    let mut look_at = Instant::now();
     while !shutdown.is_cancelled() {
         if Instant::now() >= reclaim_at {
             let taken = recorder.group.reclaim(idle_ms, count).await?;
@@ -149,6 +157,15 @@ async fn take(
             taken = recorder.group.read(count, BLOCK_MS) => taken?,
         };
         work_off(recorder, &taken).await?;
+        // At a quiet moment, if there is one: then it is known at once what is missing.
+        let since_due = Instant::now().saturating_duration_since(look_at);
+        if since_due >= LOOK_EVERY || (taken.is_empty() && since_due > Duration::ZERO) {
+            losses
+                .look(redis, &recorder.group, &recorder.record, &recorder.actor)
+                .await
+                .map_err(unsettled)?;
+            look_at = Instant::now() + LOOK_EVERY;
+        }
         backoff.reset();
     }
     Ok(())
@@ -156,16 +173,17 @@ async fn take(
 
 async fn work_off(recorder: &Recorder, entries: &[Entry]) -> Result<(), StreamError> {
     for batch in entries.chunks(BATCH_ENTRIES) {
-        recorder
-            .work_off(batch)
-            .await
-            .map_err(|unsettled| match unsettled {
-                Unsettled::Keys(error) => StreamError::Keys(error),
-                Unsettled::Stopped(stopped) => StreamError::Stopped(stopped),
-                Unsettled::Queue(error) => StreamError::Queue(error),
-            })?;
+        recorder.work_off(batch).await.map_err(unsettled)?;
     }
     Ok(())
+}
+
+fn unsettled(unsettled: Unsettled) -> StreamError {
+    match unsettled {
+        Unsettled::Keys(error) => StreamError::Keys(error),
+        Unsettled::Stopped(stopped) => StreamError::Stopped(stopped),
+        Unsettled::Queue(error) => StreamError::Queue(error),
+    }
 }
 
 /// How far the record is behind the streams.

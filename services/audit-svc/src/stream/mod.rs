@@ -4,10 +4,12 @@
 //! Entry: `e` epoch, `n` number (both given in the script that adds it), `b` the event, `tp` its trace. Taken as group
 //! `audit`, put on record, and only then settled: a crash in between delivers it again, and its number tells that it is
 //! known. What can never go on record goes to `{p}:dead:audit`, with an alarm and an event about it.
+//! Entries that somebody deleted before they were on record are missed by their numbers, with an alarm and an event too.
 
 mod batch;
 mod consumer;
 mod entry;
+mod lost;
 mod spans;
 
 pub use consumer::{StreamError, StreamSink, connect, run, streams};

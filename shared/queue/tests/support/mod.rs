@@ -88,6 +88,18 @@ impl PrivateRedis {
         self.launch();
     }
 
+    /// Takes the place of a server that is down, at its address and with its own data: as when a replica is promoted.
+    pub fn take_place_of(&mut self, mut other: Self) {
+        other.kill();
+        self.kill();
+        self.port = other.port;
+        // It is nobody's replica any more.
+        if let Some(at) = self.options.iter().position(|option| option == "--replicaof") {
+            self.options.drain(at..at + 3);
+        }
+        self.launch();
+    }
+
     /// Deletes what is on disk; only while the server is down.
     pub fn lose_data(&mut self) {
         assert!(self.process.is_none(), "kill the server first");
