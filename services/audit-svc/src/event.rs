@@ -3,7 +3,10 @@
 use hongyan_proto::audit::v1::AuditEvent;
 use uuid::Uuid;
 
-use crate::record::turn;
+use crate::{
+    keys::{KEY_DESTROYED, KEY_USED},
+    record::turn,
+};
 
 /// Most events of one `Append`.
 pub(crate) const MAX_EVENTS: usize = 1_024;
@@ -42,7 +45,7 @@ pub(crate) fn check(event: &AuditEvent) -> Vec<Wrong> {
     );
     note(
         "action",
-        !turn::is_reserved(&event.action),
+        !is_reserved(&event.action),
         "an action of the caller's: this one is the record's own",
     );
     note(
@@ -125,6 +128,11 @@ pub(crate) fn is_visible(text: &str) -> bool {
     text.bytes().all(|octet| octet.is_ascii_graphic())
 }
 
+/// Actions that only this service has: somebody else's would say what never happened.
+fn is_reserved(action: &str) -> bool {
+    turn::is_reserved(action) || [KEY_USED, KEY_DESTROYED].contains(&action)
+}
+
 fn is_word(text: &str, least: usize) -> bool {
     (least..=64).contains(&text.len())
         && text
@@ -176,7 +184,7 @@ mod tests {
 
     #[test]
     fn each_wrong_field_is_named() {
-        let table: [(&str, Change); 21] = [
+        let table: [(&str, Change); 22] = [
             ("event_id", |event| event.event_id.clear()),
             ("event_id", |event| {
                 event.event_id = "d9428888-122b-41e1-b85c-61cd3cbee1e8".into();
@@ -186,6 +194,7 @@ mod tests {
             ("action", |event| event.action = "lower".into()),
             ("action", |event| event.action = "A".repeat(65)),
             ("action", |event| event.action = "RECORD_LOG_CLOSED".into()),
+            ("action", |event| event.action = "KEY_DESTROYED".into()),
             ("outcome", |event| event.outcome = "not ok".into()),
             ("actor", |event| event.actor = "a b".into()),
             ("actor", |event| event.actor = "a".repeat(257)),

@@ -52,6 +52,11 @@ impl Keyring {
         &self.active
     }
 
+    /// Whether a key of this id is in the ring.
+    pub fn has(&self, id: &str) -> bool {
+        self.keys.contains_key(id)
+    }
+
     /// Seals under the active key, for one context.
     pub fn seal(&self, context: &[u8], plaintext: &[u8]) -> Result<Vec<u8>, SealError> {
         let mut nonce = [0; NONCE_LEN];

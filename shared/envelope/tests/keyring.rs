@@ -1,7 +1,7 @@
 //! Sealing, opening, rotation and tags, as services use them.
 
 use base64::{Engine, engine::general_purpose::STANDARD};
-use hongyan_envelope::{Keyring, KeyringError, OpenError};
+use hongyan_envelope::{Keyring, KeyringError, OpenError, key_id};
 use proptest::prelude::*;
 
 const CONTEXT: &[u8] = b"uplink";
@@ -201,5 +201,16 @@ proptest! {
     #[test]
     fn no_octets_panic(context: Vec<u8>, octets: Vec<u8>) {
         let _ = ring("k1", &[("k1", 1)]).open(&context, &octets).is_err();
+    }
+}
+
+#[test]
+fn sealed_octets_tell_which_key_they_need_and_a_ring_whether_it_has_it() {
+    let keyring = ring("k2", &[("k1", 1), ("k2", 2)]);
+    let sealed = keyring.seal(CONTEXT, b"body").unwrap();
+    assert_eq!(key_id(&sealed), Ok("k2"));
+    assert!(keyring.has("k1") && keyring.has("k2") && !keyring.has("k3"));
+    for cut in 0..4 {
+        assert_eq!(key_id(&sealed[..cut]), Err(OpenError::Malformed));
     }
 }

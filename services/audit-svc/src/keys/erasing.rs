@@ -20,8 +20,6 @@ use super::{
 };
 use crate::record::{Numbered, Period, Submission};
 
-/// The action of the event that says what was destroyed.
-pub(crate) const KEY_DESTROYED: &str = "KEY_DESTROYED";
 /// Who numbers these events. Each order is an epoch of its own with one event, so that an order that is finished twice is
 /// on record once.
 const PRODUCER: &str = "audit-svc/erasures";

@@ -94,12 +94,19 @@ impl KeyFile {
         for number in &unfinished {
             opened.write_at(*number, &Slot::void(*number).encode())?;
         }
-        let end = u64::from(next) * SLOT_OCTETS as u64;
-        opened
-            .file
-            .set_len(end)
-            .map_err(KeysError::io("cutting", &opened.path))?;
-        opened.sync()?;
+        let end = offset(next);
+        if !unfinished.is_empty() || octets > end {
+            opened
+                .file
+                .set_len(end)
+                .map_err(KeysError::io("cutting", &opened.path))?;
+            opened.sync()?;
+            tracing::warn!(
+                file = %opened.path.display(),
+                slots = unfinished.len(),
+                "keys that were being written when an earlier process ended were never used"
+            );
+        }
         Ok(opened)
     }
 

@@ -1,7 +1,7 @@
 //! On the way in: what the producer sealed is opened and sealed again under the subject's own key.
 
 use bytes::Bytes;
-use hongyan_envelope::OpenError;
+use hongyan_envelope::Keyring;
 use hongyan_proto::audit::v1::AuditEvent;
 use zeroize::Zeroizing;
 
@@ -38,7 +38,14 @@ impl SubjectKeys {
         if with_personal.is_empty() {
             return Ok(Vec::new());
         }
-        self.follow_rotation(&with_personal).await;
+        let is_unknown = |mesh: &Keyring| {
+            let unknown =
+                |event: &AuditEvent| hongyan_envelope::key_id(&event.sealed).is_ok_and(|id| !mesh.has(id));
+            with_personal.iter().any(|(_, event)| unknown(event))
+        };
+        if is_unknown(&self.mesh.current()) {
+            self.follow_rotation().await;
+        }
         let mesh = self.mesh.current();
         let mut open = Vec::with_capacity(with_personal.len());
         let mut refused = Vec::new();
@@ -62,17 +69,8 @@ impl SubjectKeys {
     }
 
     /// A producer may have met a new key of the mesh a moment before this process.
-    async fn follow_rotation(&self, events: &[(usize, &mut AuditEvent)]) {
-        let mesh = self.mesh.current();
-        let is_unknown = |event: &AuditEvent| {
-            matches!(
-                mesh.open(PRODUCERS_CONTEXT, &event.sealed),
-                Err(OpenError::UnknownKey { .. })
-            )
-        };
-        if events.iter().any(|(_, event)| is_unknown(event))
-            && let Err(error) = self.mesh.reload().await
-        {
+    async fn follow_rotation(&self) {
+        if let Err(error) = self.mesh.reload().await {
             tracing::warn!(%error, "new keys of the mesh cannot be used; the old ones stay in force");
         }
     }

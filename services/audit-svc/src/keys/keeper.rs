@@ -83,12 +83,17 @@ struct Current {
 
 impl Current {
     fn open(dir: &Path, period: Period) -> Result<Self, KeysError> {
+        let started = Instant::now();
+        let mut subjects = 0_u64;
         let mut table = Table::new();
         let file = KeyFile::open_to_append(dir, period, |slot| {
             if matches!(slot.state, State::Live { .. }) {
                 table.insert(&slot.tag, slot.id.slot());
+                subjects += 1;
             }
         })?;
+        let took_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
+        tracing::info!(%period, subjects, took_ms, "the keys of a period are open");
         Ok(Self { period, file, table })
     }
 

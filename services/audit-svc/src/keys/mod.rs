@@ -49,11 +49,16 @@ use std::{
 use hongyan_chassis::LiveKeyring;
 use tokio::sync::{Mutex, mpsc, oneshot};
 
-pub(crate) use erasing::{Destroyed, KEY_DESTROYED, Order};
+pub(crate) use erasing::{Destroyed, Order};
 pub use error::KeysError;
 pub(crate) use opening::Sealed;
 
 use keeper::{Command, Keeper};
+
+/// The action of the event that says what an erasure destroyed.
+pub(crate) const KEY_DESTROYED: &str = "KEY_DESTROYED";
+/// The action of the event that says that a person's data was asked for.
+pub(crate) const KEY_USED: &str = "KEY_USED";
 
 const LOCK_FILE: &str = "lock";
 /// Requests that may wait for the disk; more wait with their callers.

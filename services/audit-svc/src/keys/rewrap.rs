@@ -25,11 +25,14 @@ impl SubjectKeys {
                     Ok(Some(keys)) => {
                         metrics::counter!("hongyan_audit_keys_rewrapped_total").increment(u64::from(keys));
                         metrics::gauge!("hongyan_audit_keys_rewrap_failed").set(0.0);
-                        tracing::info!(
-                            kek = active,
-                            keys,
-                            "every subject's key is wrapped under the active key-encryption key"
-                        );
+                        // After a plain start there is nothing to tell.
+                        if keys > 0 || !done_under.is_empty() {
+                            tracing::info!(
+                                kek = active,
+                                keys,
+                                "every subject's key is wrapped under the active key-encryption key"
+                            );
+                        }
                         done_under = active;
                         last_failure.clear();
                     }

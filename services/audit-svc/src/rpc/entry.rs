@@ -9,7 +9,11 @@ use hongyan_proto::audit::v1::{
 use prost::Message as _;
 
 use super::{AuditRpc, keys_problem};
-use crate::{event, keys::Sealed, own};
+use crate::{
+    event,
+    keys::{KEY_USED, Sealed},
+    own,
+};
 
 /// By its place in the log, or by its index in the record.
 enum By {
@@ -94,7 +98,7 @@ fn used(peer: &SpiffeId, entry: &Entry, purpose: String) -> AuditEvent {
         message_id: event.message_id.clone(),
         tenant: event.tenant.clone(),
         purpose,
-        ..own::event("KEY_USED", "ASKED", peer.as_str(), about)
+        ..own::event(KEY_USED, "ASKED", peer.as_str(), about)
     }
 }
 
