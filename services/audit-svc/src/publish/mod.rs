@@ -15,6 +15,8 @@
 //! So for one size there is one root, and no checkpoint is smaller than one that was seen: both are checked at every start,
 //! and a directory that was rolled back is refused with the log's name and both sizes.
 
+#[cfg(test)]
+mod damage_tests;
 mod error;
 mod growing;
 mod load;

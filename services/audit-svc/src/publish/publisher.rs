@@ -136,8 +136,8 @@ impl Publisher {
             self.opens(id, index, bytes)?;
         }
         if !self.logs.contains_key(&id) {
-            let signer = self.signer_of(id)?;
-            self.logs.insert(id, Log::new(signer));
+            let log = self.new_log(id)?;
+            self.logs.insert(id, log);
         }
         let Some(log) = self.logs.get_mut(&id) else {
             return Err(wrong(format!("{id} is not there")));

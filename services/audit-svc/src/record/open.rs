@@ -21,8 +21,8 @@ pub trait Outside {
     /// Every leaf that they hold, log by log and each in its order, checked against its root. What `each` finds wrong with
     /// one ends it.
     fn each_leaf(&self, each: &mut dyn FnMut(&[u8]) -> Result<(), String>) -> Result<(), BoxError>;
-    /// Takes in a leaf of the journal, in its order; says what is wrong with it.
-    fn replay(&mut self, index: u64, leaf: &[u8]) -> Result<(), String>;
+    /// Takes in a leaf of the journal, in its order; says why it cannot.
+    fn replay(&mut self, index: u64, leaf: &[u8]) -> Result<(), BoxError>;
     /// All leaves of the journal are in, which ends before this index. Tells how many leaves each log leads to, those
     /// that are not published included.
     fn replayed(&mut self, end: u64) -> Result<BTreeMap<LogId, u64>, BoxError>;
@@ -41,7 +41,7 @@ impl Outside for Alone {
         Ok(())
     }
 
-    fn replay(&mut self, index: u64, bytes: &[u8]) -> Result<(), String> {
+    fn replay(&mut self, index: u64, bytes: &[u8]) -> Result<(), BoxError> {
         let standing = leaf::standing(index, bytes)?;
         self.0.insert(standing.log, standing.log_index.saturating_add(1));
         Ok(())
@@ -92,11 +92,21 @@ pub(super) fn read(
             Sequencer::restored(host, gather(&bases, outside)?, false)
         }
     };
+    let mut refused = None;
     let log = log::recover(dir, |index, bytes| {
         let (leaf, event) = leaf::decode(index, bytes)?;
         sequencer.replay(index, &leaf, &event)?;
-        outside.replay(index, bytes)
-    })?;
+        outside.replay(index, bytes).map_err(|error| {
+            let said = error.to_string();
+            refused = Some(error);
+            said
+        })
+    });
+    // What the logs say to a sound leaf is no damage of the journal.
+    let log = match (log, refused) {
+        (_, Some(error)) => return Err(OpenError::Outside(error)),
+        (log, None) => log?,
+    };
     let held = Held {
         first: log.first_index(),
         end: log.size(),

@@ -8,7 +8,7 @@ use hongyan_proto::audit::v1::{
     GetProofRequest, GetProofResponse, LogHead, LogPlace, get_proof_request::By,
 };
 use hongyan_tlog::{
-    Hash,
+    Hash, leaf_hash,
     note::Note,
     proof::{self, MakeError, ProofError as Impossible},
     proof_text::TlogProof,
@@ -76,6 +76,9 @@ impl AuditRpc {
             .await
             .map_err(|_| stopped(Stopped))?
             .map_err(|error| problem(&error))?;
+        // What a damaged file made is no proof, and is not given for one.
+        proof::verify_inclusion(&leaf_hash(&octets), log_index, size, &hashes, &published.root)
+            .map_err(|error| Problem::internal(&error))?;
         let checkpoint = Note::parse(published.note.as_bytes()).map_err(|error| Problem::internal(&error))?;
         let proof = TlogProof {
             index: log_index,
@@ -118,12 +121,19 @@ impl AuditRpc {
             let hashes = proof::consistency(&mut subtrees, old, new)?;
             let roots = [old, new].map(|size| proof::root(&mut subtrees, size));
             let [old_root, new_root] = roots;
-            Ok::<_, ProofError>((hashes, old_root?, new_root?))
+            let to_newest = proof::consistency(&mut subtrees, new, published.size)?;
+            Ok::<_, ProofError>((hashes, old_root?, new_root?, to_newest))
         });
-        let (hashes, old_root, new_root) = made
+        let (hashes, old_root, new_root, to_newest) = made
             .await
             .map_err(|_| stopped(Stopped))?
             .map_err(|error| problem(&error))?;
+        // What a damaged file made is no proof, and is not given for one: both lead to what was signed.
+        proof::verify_consistency(old, &old_root, new, &new_root, &hashes)
+            .and_then(|()| {
+                proof::verify_consistency(new, &new_root, published.size, &published.root, &to_newest)
+            })
+            .map_err(|error| Problem::internal(&error))?;
         let octets = |hash: &Hash| hash.as_bytes().to_vec().into();
         Ok(GetConsistencyResponse {
             hashes: hashes.iter().map(octets).collect(),

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, error::Error};
 
 use hongyan_tlog::{Tile, bundle, edge::Edge, leaf_hash, tile::Kind};
 
-use super::{Log, Publisher};
+use super::{Log, Publisher, Signed};
 use crate::{
     publish::PublishError,
     record::{Base, LogId, Outside, leaf},
@@ -16,36 +16,49 @@ impl Publisher {
         let wrong = |reason| PublishError::Leaf { index, reason };
         let standing = leaf::standing(index, bytes).map_err(wrong)?;
         let (id, log_index) = (standing.log, standing.log_index);
-        let recorded = self.logs.get(&id).map_or(0, |log| log.recorded);
-        if log_index > recorded {
+        if !self.logs.contains_key(&id) {
+            let log = self.new_log(id)?;
+            self.logs.insert(id, log);
+        }
+        let Some(log) = self.logs.get_mut(&id) else {
+            return Err(wrong(format!("{id} is not there")));
+        };
+        if log_index > log.recorded {
             return Err(wrong(format!(
-                "{id} has {recorded} leaves, and the next one says that it is number {log_index}"
+                "{id} has {} leaves, and the next one says that it is number {log_index}",
+                log.recorded
             )));
         }
-        if let Some(log) = self.logs.get(&id) {
-            if log
-                .last
-                .is_some_and(|(last, hash)| last == index && hash != leaf_hash(bytes))
-            {
-                return Err(wrong(format!(
-                    "is another one than that which is published in {id}"
-                )));
-            }
-            if log_index < log.growing.size() {
-                return Ok(());
-            }
-            if log_index < log.locked() {
-                return self.replay(index, bytes);
-            }
-        } else {
-            let signer = self.signer_of(id)?;
-            self.logs.insert(id, Log::new(signer));
+        let is_last = log.last.filter(|(last, _)| *last == index);
+        if is_last.is_some_and(|(_, hash)| hash != leaf_hash(bytes)) {
+            return Err(wrong(format!(
+                "is another one than that which is published in {id}"
+            )));
         }
-        if let Some(log) = self.logs.get_mut(&id) {
-            log.recorded = log_index.saturating_add(1);
+        if log_index < log.growing.size() {
+            return Ok(());
         }
+        if log_index < log.locked() {
+            return self.replay(index, bytes);
+        }
+        log.recorded = log_index.saturating_add(1);
         self.left.get_or_insert(index);
         Ok(())
+    }
+
+    /// A log that has no lock, and so nothing that anybody may have seen.
+    pub(super) fn new_log(&self, id: LogId) -> Result<Log, PublishError> {
+        let signer = self.signer_of(id)?;
+        match self.runtime.block_on(self.store.checkpoint(id))? {
+            None => Ok(Log::new(signer)),
+            Some(octets) => Err(PublishError::LockBehind {
+                log: id,
+                stored: Signed::read(id, "checkpoint", &octets, signer.verifier())?
+                    .checkpoint
+                    .size(),
+                locked: 0,
+            }),
+        }
     }
 
     /// All leaves of the journal were seen, which ends before `end`: nothing that was signed may be missing.
@@ -113,6 +126,7 @@ impl Outside for Publisher {
         &self,
         each: &mut dyn FnMut(&[u8]) -> Result<(), String>,
     ) -> Result<(), Box<dyn Error + Send + Sync>> {
+        // What is older than entries are kept is forgotten with them.
         let kept = self.logs.iter().filter(|(id, _)| !self.store.is_expired(**id));
         for (id, log) in kept {
             self.each_entry(*id, log, each)?;
@@ -120,8 +134,8 @@ impl Outside for Publisher {
         Ok(())
     }
 
-    fn replay(&mut self, index: u64, leaf: &[u8]) -> Result<(), String> {
-        self.recover_leaf(index, leaf).map_err(|error| error.to_string())
+    fn replay(&mut self, index: u64, leaf: &[u8]) -> Result<(), Box<dyn Error + Send + Sync>> {
+        Ok(self.recover_leaf(index, leaf)?)
     }
 
     fn replayed(&mut self, end: u64) -> Result<BTreeMap<LogId, u64>, Box<dyn Error + Send + Sync>> {
