@@ -5,7 +5,7 @@ use std::sync::Arc;
 use hongyan_tlog::leaf_hash;
 
 use crate::{
-    index::{Index, IndexError},
+    index::{Index, IndexError, Whereabouts},
     record::{Place, Record},
 };
 
@@ -60,7 +60,8 @@ pub(crate) async fn look_up(
     let looked = tokio::task::spawn_blocking(move || {
         let one = |again: Again| {
             let at = looking.index_of(&again.producer, again.epoch, again.seq)?;
-            Ok((again, at))
+            let place = at.map(|at| Ok::<_, IndexError>((at, looking.place_of(at)?)));
+            Ok((again, place.transpose()?))
         };
         again.into_iter().map(one).collect::<Result<Vec<_>, IndexError>>()
     });
@@ -72,8 +73,8 @@ pub(crate) async fn look_up(
 }
 
 /// Whether the event that stands at this index is the one that came.
-async fn compare(index: &Index, again: &Again, at: Option<u64>) -> Result<Known, Unknown> {
-    let Some(at) = at else {
+async fn compare(index: &Index, again: &Again, at: Option<(u64, Whereabouts)>) -> Result<Known, Unknown> {
+    let Some((at, place)) = at else {
         // An index that was built anew knows nothing of the numbers of logs that were dropped before.
         return if index.has_holes() {
             Ok(Known::Gone)
@@ -84,7 +85,7 @@ async fn compare(index: &Index, again: &Again, at: Option<u64>) -> Result<Known,
             })
         };
     };
-    let Some(found) = index.leaf(at).await? else {
+    let Some(found) = index.leaf_of(at, place).await? else {
         return Ok(Known::Gone);
     };
     let place = Place {

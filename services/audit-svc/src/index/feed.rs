@@ -218,3 +218,143 @@ impl<'a> Head<'a> {
         Ok(true)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{collections::BTreeMap, path::Path, sync::Arc};
+
+    use hongyan_proto::audit::v1::AuditEvent;
+    use hongyan_tlog::empty_root;
+
+    use super::Feed;
+    use crate::{
+        index::{
+            IndexError,
+            writer::{IndexWriter, open},
+        },
+        publish::{Growing, Published, State, TileStore},
+        record::{LogId, leaf},
+    };
+
+    fn sms() -> LogId {
+        LogId::of("MESSAGE_ACCEPTED", 0)
+    }
+
+    fn cdr() -> LogId {
+        LogId::of("MESSAGE_FINAL", 0)
+    }
+
+    /// A leaf that says that it stands there.
+    fn leaf(index: u64, log: LogId, log_index: u64) -> Vec<u8> {
+        let event = AuditEvent {
+            action: "X".into(),
+            ..AuditEvent::default()
+        };
+        leaf::encode(index, (log, log_index), ("p", 1, index + 1), 1, event)
+    }
+
+    /// Publishes these leaves, and lets an index follow as far as `through`.
+    async fn follow(
+        dir: &Path,
+        logs: &[(LogId, Vec<Vec<u8>>)],
+        through: u64,
+    ) -> Result<IndexWriter, IndexError> {
+        let store = TileStore::open(&dir.join("tiles")).unwrap();
+        let mut published = BTreeMap::new();
+        for (id, leaves) in logs {
+            let mut growing = Growing::default();
+            for leaf in leaves {
+                growing.push(leaf).unwrap();
+            }
+            let size = growing.size();
+            store.create(*id, growing.take_files()).await.unwrap();
+            let checkpoint = Published {
+                size,
+                root: empty_root(),
+                note: "note".into(),
+                verifier: crate::testing::signer().verifier().clone(),
+            };
+            published.insert(*id, checkpoint);
+        }
+        let state = State {
+            through,
+            logs: Arc::new(published),
+            ..State::default()
+        };
+        let (_, _, mut writer) = open(&dir.join("index"), u64::MAX)?;
+        let mut feed = Feed::default();
+        feed.update(&state, &writer)?;
+        while writer.next() < through {
+            let before = writer.next();
+            feed.read_ahead(&store).await?;
+            feed.advance(&mut writer)?;
+            assert!(writer.next() > before, "no progress at {before}");
+        }
+        Ok(writer)
+    }
+
+    #[tokio::test]
+    async fn leaves_of_all_logs_come_in_the_order_of_the_record_and_no_further_than_all_are_published() {
+        let dir = tempfile::tempdir().unwrap();
+        // Every third leaf is in the second log, which goes on further than the first one.
+        let (mut first, mut second) = (Vec::new(), Vec::new());
+        for index in 0..9_000 {
+            if index % 3 == 2 || index >= 8_000 {
+                second.push(leaf(index, cdr(), second.len() as u64));
+            } else {
+                first.push(leaf(index, sms(), first.len() as u64));
+            }
+        }
+        let logs = [(sms(), first.clone()), (cdr(), second)];
+        let writer = follow(dir.path(), &logs, 8_000).await.unwrap();
+        assert_eq!(writer.next(), 8_000);
+        assert_eq!(writer.next_of(sms()), Some(first.len() as u64));
+        assert_eq!(writer.next_of(cdr()), Some(8_000 - first.len() as u64));
+    }
+
+    #[tokio::test]
+    async fn a_hole_is_named() {
+        let dir = tempfile::tempdir().unwrap();
+        let logs = [
+            (sms(), vec![leaf(0, sms(), 0), leaf(3, sms(), 1)]),
+            (cdr(), vec![leaf(1, cdr(), 0)]),
+        ];
+        let refused = follow(dir.path(), &logs, 4).await.err().unwrap();
+        assert!(
+            matches!(refused, IndexError::Hole { index: 2, next: 3 }),
+            "{refused}"
+        );
+    }
+
+    #[tokio::test]
+    async fn a_leaf_that_stands_where_it_does_not_belong_is_named() {
+        for (wrong, said) in [
+            (leaf(1, sms(), 2), "number 2 of sms-event"),
+            (leaf(1, cdr(), 1), "number 1 of cdr"),
+            (b"no leaf".to_vec(), "no leaf"),
+        ] {
+            let dir = tempfile::tempdir().unwrap();
+            let logs = [(sms(), vec![leaf(0, sms(), 0), wrong])];
+            let refused = follow(dir.path(), &logs, 2).await.err().unwrap();
+            assert!(
+                matches!(&refused, IndexError::Leaf { log, log_index: 1, reason }
+                    if *log == sms() && reason.contains(said)),
+                "{refused}"
+            );
+        }
+    }
+
+    #[tokio::test]
+    async fn two_leaves_with_one_index_are_damage() {
+        let dir = tempfile::tempdir().unwrap();
+        let logs = [
+            (sms(), vec![leaf(0, sms(), 0), leaf(1, sms(), 1)]),
+            (cdr(), vec![leaf(1, cdr(), 0), leaf(2, cdr(), 1)]),
+        ];
+        let refused = follow(dir.path(), &logs, 3).await.err().unwrap();
+        assert!(
+            matches!(refused, IndexError::Hole { index: 2, next: 1 }),
+            "{refused}"
+        );
+    }
+}

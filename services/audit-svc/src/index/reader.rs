@@ -140,6 +140,11 @@ impl Index {
         let place = task::spawn_blocking(move || looking.place_of(index))
             .await
             .map_err(|_| IndexError::Broken("the look-up was interrupted".to_owned()))??;
+        self.leaf_of(index, place).await
+    }
+
+    /// A leaf of the record whose place is known; `None` where its log's entries were dropped.
+    pub(crate) async fn leaf_of(&self, index: u64, place: Whereabouts) -> Result<Option<Found>, IndexError> {
         match place {
             Whereabouts::At(log, log_index) => match self.leaf_at(index, log, log_index).await {
                 // Dropped just now: the index has not heard of it yet.
@@ -152,7 +157,7 @@ impl Index {
     }
 
     /// The leaf of the record that stands at this place of a log. Whatever else stands there is damage, and told.
-    pub(crate) async fn leaf_at(&self, index: u64, log: LogId, log_index: u64) -> Result<Found, IndexError> {
+    async fn leaf_at(&self, index: u64, log: LogId, log_index: u64) -> Result<Found, IndexError> {
         let wrong = |reason| IndexError::Leaf {
             log,
             log_index,

@@ -282,8 +282,9 @@ async fn follow(dir: &Path, logs: &Served, states: &[State]) -> Result<Followed,
             resume: None,
             most: usize::MAX,
         };
+        let page = search(&index, &Conditions::default(), course)?;
         seen.found
-            .push(search(&index, &Conditions::default(), course)?.indices);
+            .push(page.leaves.into_iter().map(|(index, _)| index).collect());
     }
     for at in 0..size {
         if index.leaf(at).await?.is_none() {

@@ -6,7 +6,7 @@ use super::{
     keys::Field,
     places::{Run, run_of},
     postings::{self, Prefix},
-    reader::{Found, Index},
+    reader::{Found, Index, Whereabouts},
     store::{self, IndexError, LogKeys},
     view::View,
 };
@@ -51,7 +51,8 @@ pub(crate) struct Course {
 /// Some of the answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Page {
-    pub(crate) indices: Vec<u64>,
+    /// By index of the record, and where each is.
+    pub(crate) leaves: Vec<(u64, Whereabouts)>,
     /// The first candidate of the next page; `None` where nothing is left.
     pub(crate) resume: Option<u64>,
 }
@@ -81,7 +82,7 @@ pub(crate) fn search(index: &Index, conditions: &Conditions, course: Course) -> 
         Some(low)
     };
     let mut page = Page {
-        indices: Vec::new(),
+        leaves: Vec::new(),
         resume: None,
     };
     let Some(start) = course.resume.or(start).filter(|at| walk.contains(*at)) else {
@@ -97,13 +98,13 @@ pub(crate) fn search(index: &Index, conditions: &Conditions, course: Course) -> 
         logs.iter().map(|log| way(Some(log))).collect()
     };
     while let Some((at, way)) = nearest(&mut ways, course.newest_first) {
-        if page.indices.len() == course.most || walk.seeks >= MAX_SEEKS {
+        if page.leaves.len() == course.most || walk.seeks >= MAX_SEEKS {
             page.resume = Some(at);
             break;
         }
         way.step = match (way.step, way.log) {
             (Step::Hit(_), _) => {
-                page.indices.push(at);
+                page.leaves.push((at, index.place_of(at)?));
                 walk.beyond(at).map_or(Step::End, Step::Later)
             }
             (_, Some(log)) => walk.next_in(log, at)?,

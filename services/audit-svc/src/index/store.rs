@@ -66,8 +66,10 @@ pub enum IndexError {
         /// Leaves that it has.
         published: u64,
     },
-    /// Leaves are published, and one before them is in no log.
-    #[error("leaf {index} of the record is in no published log; the next one that is has index {next}")]
+    /// Leaves are published, and the one that should come next is in no log.
+    #[error(
+        "leaf {index} of the record should come next in the published logs; the next one there has index {next}"
+    )]
     Hole {
         /// Which is missing.
         index: u64,

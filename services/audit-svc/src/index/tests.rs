@@ -115,12 +115,9 @@ fn all_pages(index: &Index, conditions: &Conditions, size: u64, newest_first: bo
             resume,
             most,
         };
-        let Page {
-            indices,
-            resume: next,
-        } = search(index, conditions, course).unwrap();
-        assert!(indices.len() <= most);
-        all.extend(indices);
+        let Page { leaves, resume: next } = search(index, conditions, course).unwrap();
+        assert!(leaves.len() <= most);
+        all.extend(leaves.into_iter().map(|(index, _)| index));
         match next {
             None => return all,
             next => resume = next,
@@ -233,7 +230,7 @@ fn a_page_does_a_bounded_amount_of_work_and_the_next_goes_on() {
             most: 10,
         };
         let first = search(&index, &conditions, course).unwrap();
-        assert!(first.indices.is_empty() && first.resume.is_some());
+        assert!(first.leaves.is_empty() && first.resume.is_some());
         assert!(all_pages(&index, &conditions, 30_000, newest_first, 10).is_empty());
     }
 }
@@ -376,6 +373,31 @@ fn a_dropped_log_is_gone_and_the_others_answer_as_before() {
     writer.take_in(&[], 200).unwrap();
     check(&index);
     assert_eq!(index.progress(), told);
+}
+
+#[test]
+fn a_drop_that_a_kill_broke_off_is_finished_by_the_next_start() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("i");
+    let entries = entries(100);
+    let gone = LogId::of("MESSAGE_ACCEPTED", 1_000);
+    let (index, writer) = build(&path, &entries, 64);
+    writer.forge_half_dropped(gone);
+    drop((index, writer));
+    for _ in 0..2 {
+        let (index, writer) = open_index(&path, 100).unwrap();
+        assert_eq!(writer.next_of(gone), None);
+        assert!(!index.progress().counts.contains_key("MESSAGE_ACCEPTED"));
+        let conditions = Conditions {
+            fields: vec![(Field::Action, b"MESSAGE_ACCEPTED".to_vec())],
+            ..Conditions::default()
+        };
+        assert!(all_pages(&index, &conditions, 100, true, 9).is_empty());
+        for leaf in views(&entries) {
+            let place = index.place_of(leaf.index).unwrap();
+            assert_eq!(place == Whereabouts::Gone, leaf.log == gone.to_string());
+        }
+    }
 }
 
 #[test]

@@ -189,6 +189,14 @@ impl IndexWriter {
         self.keyspaces.record.insert(keys::VERSION, version).unwrap();
     }
 
+    /// As a process that was killed in the middle of dropping a log would have left it.
+    #[cfg(test)]
+    pub(crate) fn forge_half_dropped(&self, id: LogId) {
+        let log = self.logs.iter().find(|log| log.id == id).unwrap();
+        let row = keys::log_row(&log.name, log.next, true);
+        self.keyspaces.record.insert(keys::log(log.number), row).unwrap();
+    }
+
     /// Takes in the leaves that follow, and the new position with them, in one atomic step: all leaves of the record below
     /// `next` that are there are in then.
     pub(crate) fn take_in(&mut self, leaves: &[View<'_>], next: u64) -> Result<(), IndexError> {

@@ -336,11 +336,11 @@ async fn read_page(
     conditions: &Conditions,
     page: index::Page,
 ) -> Result<(Vec<Leaf>, Option<u64>), IndexError> {
-    let mut leaves = Vec::with_capacity(page.indices.len());
+    let mut leaves = Vec::with_capacity(page.leaves.len());
     let mut octets = 0;
-    for wanted in page.indices {
+    for (wanted, place) in page.leaves {
         // A log may go, by its time, between the search and the reading.
-        let Some(found) = index.leaf(wanted).await? else {
+        let Some(found) = index.leaf_of(wanted, place).await? else {
             continue;
         };
         if !conditions.are_met_by(&found)? {
