@@ -5,6 +5,7 @@
 
 mod aggregator;
 mod carriers;
+mod forgetting;
 mod messages;
 mod own_trace;
 mod record;

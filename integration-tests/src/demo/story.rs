@@ -4,7 +4,9 @@ use std::{collections::BTreeMap, process::ExitCode, time::Duration};
 
 use anyhow::{Result, anyhow};
 
-use super::{aggregator, carriers, messages, own_trace::OwnTrace, record, screen::Screen, uplinks, verify};
+use super::{
+    aggregator, carriers, forgetting, messages, own_trace::OwnTrace, record, screen::Screen, uplinks, verify,
+};
 use crate::{
     gateway_sim::GatewaySim,
     harness::{
@@ -173,6 +175,12 @@ async fn tell(screen: &mut Screen, mut cast: Cast) {
     step(screen, "The record", async |screen| {
         record::counts(screen, &cast).await
     })
+    .await;
+    step(
+        screen,
+        "The verified customer asks to be forgotten",
+        async |screen| forgetting::erasure(screen, &cast).await,
+    )
     .await;
     step(
         screen,

@@ -116,6 +116,11 @@ async fn start(screen: &mut Screen, home: &Path) -> Result<()> {
         "curl -H 'content-type: application/json' http://{gateway}/uplink \
          -d '{{\"from\":\"{phone}\",\"to\":\"1069812333\",\"text\":\"SBYE#{card}\"}}'"
     ));
+    let officer = mesh.cli(super::forgetting::OFFICER)?.command_line();
+    screen.say(format!(
+        "{officer} audit entry <index> --reveal --purpose complaint-17"
+    ));
+    screen.say(format!("{officer} audit erase {phone} --reason request-42"));
     screen.say("");
     screen.check(
         format!(
