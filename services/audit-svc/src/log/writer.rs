@@ -135,6 +135,8 @@ impl LogWriter {
             .write_all_at(&self.buffer, open.end)
             .map_err(LogError::io("writing", path))?;
         point!("group-written");
+        #[cfg(feature = "failpoints")]
+        refuse_sync().map_err(LogError::io("syncing", path))?;
         open.file.sync_data().map_err(LogError::io("syncing", path))?;
         point!("group-synced");
         open.end += octets;
@@ -155,6 +157,13 @@ impl LogWriter {
             None => self.dir = PathBuf::from("/dev/full"),
         }
     }
+}
+
+/// What a disk says that cannot keep what it took.
+#[cfg(feature = "failpoints")]
+fn refuse_sync() -> std::io::Result<()> {
+    fail::fail_point!("group-sync-refuses", |_| Err(std::io::Error::other("refused")));
+    Ok(())
 }
 
 /// What a power cut leaves of a write: some of its octets, and not the first ones.

@@ -29,6 +29,8 @@ pub(crate) const ORGANISATION: &str = "hongyan.test";
 pub(crate) const DIR: &str = "HONGYAN_CRASH_DIR";
 /// `<name>:<nth>`: dies when it comes to this place for the nth time.
 pub(crate) const POINT: &str = "HONGYAN_CRASH_POINT";
+/// `<name>=<actions>`: what else happens at a place, in the words of the crate `fail`.
+pub(crate) const ACTIONS: &str = "HONGYAN_CRASH_ACTIONS";
 /// `<producer>=<seq>,…`: who writes, and from which number on. Nobody where it is empty.
 pub(crate) const LOAD: &str = "HONGYAN_CRASH_LOAD";
 /// What dice say.
@@ -46,9 +48,18 @@ pub(crate) fn signer() -> Signer {
 
 /// Opens the record in a directory. Not on an async thread.
 pub(crate) fn open(dir: &Path, runtime: Handle) -> Result<Recovered, RecoveryError> {
+    open_with(dir, SEGMENT_OCTETS, runtime)
+}
+
+/// The same, with segments of this size.
+pub(crate) fn open_with(
+    dir: &Path,
+    segment_octets: u64,
+    runtime: Handle,
+) -> Result<Recovered, RecoveryError> {
     let places = Places {
         journal: dir.join("log"),
-        segment_octets: SEGMENT_OCTETS,
+        segment_octets,
         locks: dir.join("locks"),
         tiles: TileStore::open(&dir.join("tiles"))?,
         organisation: ORGANISATION.to_owned(),
@@ -107,6 +118,10 @@ pub(crate) fn run_if_asked() {
     };
     if let Ok(point) = env::var(POINT) {
         die_at(&point);
+    }
+    if let Ok(actions) = env::var(ACTIONS) {
+        let (name, actions) = actions.split_once('=').unwrap();
+        fail::cfg(name, actions).unwrap();
     }
     let runtime = Builder::new_multi_thread()
         .worker_threads(2)

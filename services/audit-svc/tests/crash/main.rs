@@ -9,6 +9,7 @@ mod damage;
 mod files;
 mod kills;
 mod refusing;
+mod restart;
 mod world;
 
 /// The other process: this test, run again by the tests here. By itself it does nothing.

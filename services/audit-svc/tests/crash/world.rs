@@ -225,6 +225,16 @@ impl World {
 
     /// A life under load. Some of what was answered before is sent again.
     pub(crate) fn start(&mut self, point: Option<String>) -> Running {
+        let settings = point.map(|point| (child::POINT, point));
+        self.start_as(settings, |command| command)
+    }
+
+    /// The same, with further settings, and however the process is to be started.
+    pub(crate) fn start_as(
+        &mut self,
+        further: impl IntoIterator<Item = (&'static str, String)>,
+        change: impl FnOnce(Command) -> Command,
+    ) -> Running {
         let again = self.roll(30);
         let next = self
             .next
@@ -234,8 +244,8 @@ impl World {
             (child::LOAD, child::load(&next.collect())),
             (child::SEED, self.roll(1 << 30).to_string()),
         ];
-        settings.extend(point.map(|point| (child::POINT, point)));
-        Running::start(&self.path(), &settings, |command| command)
+        settings.extend(further);
+        Running::start(&self.path(), &settings, change)
     }
 
     /// Takes note of what a process has said, and holds the files against everything that is known. The process is dead.
