@@ -77,12 +77,14 @@ pub(crate) async fn run(plan: Plan, say: impl Fn(&str)) -> Result<Report> {
         plan.sustained.as_secs()
     ));
     let times = bench.sustained(&plan, most_events, &say).await?;
+    // Of later events some may be refused.
+    let messages = bench.next.load(Ordering::Relaxed) / EVENTS_OF_A_MESSAGE;
     say("· paced: appends, checkpoints");
     bench.paced().await?;
     say("· appends that wait for publication, and the same that do not");
     bench.waiting(&plan, most_events, &say).await?;
     say("· proofs and questions");
-    bench.reading(times).await?;
+    bench.reading(messages, times).await?;
     say("· restarts, verification, disk");
     bench.at_rest().await?;
     bench.server.stop().await?;
@@ -199,7 +201,7 @@ impl Bench<'_> {
         Ok(())
     }
 
-    async fn reading(&mut self, times: (i64, i64)) -> Result<()> {
+    async fn reading(&mut self, messages: u64, times: (i64, i64)) -> Result<()> {
         let now = stages(&mut self.server.operator()?).await?;
         let events = now.accepted as f64 / 1e6;
         let length = self.short / 2;
@@ -211,7 +213,6 @@ impl Bench<'_> {
             .push(Row::new(what("p99"), proofs.latency.p99_ms, "ms"));
         self.report
             .push(Row::new("proofs, 4 callers", proofs.per_second, "/s"));
-        let messages = self.next.load(Ordering::Relaxed) / EVENTS_OF_A_MESSAGE;
         for (question, by) in [
             (Question::Message, "message"),
             (Question::Trace, "trace"),
