@@ -49,7 +49,7 @@ pub async fn build(settings: Settings, ctx: Context) -> Result<Service, BuildErr
             journal: settings.dir.join("log"),
             segment_octets: settings.segment_octets,
             locks: settings.locks_dir.clone(),
-            tiles: TileStore::open(&settings.tiles_dir)?,
+            tiles: TileStore::at(&settings.tiles)?,
             organisation: settings.organisation.clone(),
             signer,
             witnesses: Witnesses::new(settings.witness.clone())?,

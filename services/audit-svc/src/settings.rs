@@ -7,7 +7,7 @@ use hongyan_queue::RedisSettings;
 
 use crate::{
     log::DEFAULT_SEGMENT_OCTETS,
-    publish::WitnessPolicy,
+    publish::{TilesPlace, WitnessPolicy},
     retention::{MAX_MONTHS, Retention},
 };
 
@@ -26,8 +26,10 @@ pub struct Settings {
     pub signing_key: SecretFile,
     /// `record.publish_interval_ms` (1,000): a checkpoint at most so often, where nobody waits for one; 10 to 60,000.
     pub publish_interval: Duration,
-    /// `tiles.dir` (`tiles` in `record.dir`): the logs as others read them. May be copied, served, taken home.
-    pub tiles_dir: PathBuf,
+    /// `tiles.dir` (`tiles` in `record.dir`): the logs as others read them. May be copied, served, taken home. Or
+    /// `tiles.url` (`s3://bucket/prefix`) with `tiles.endpoint`, `tiles.region` (`us-east-1`), `tiles.access_key_file` and
+    /// `tiles.secret_key_file`: the same in a bucket.
+    pub tiles: TilesPlace,
     /// `tiles.listen` (not served): where the logs are served by HTTP, read-only.
     pub tiles_listen: Option<SocketAddr>,
     /// `locks.dir` (`locks` in `record.dir`): the newest checkpoint of each log. Put it on another disk than the tiles,
@@ -59,7 +61,7 @@ impl Settings {
     pub fn read(source: &mut Source) -> Self {
         let dir = source.required("record.dir", PathBuf::new());
         Self {
-            tiles_dir: source.or("tiles.dir", dir.join("tiles")),
+            tiles: TilesPlace::read(source, dir.join("tiles")),
             locks_dir: source.or("locks.dir", dir.join("locks")),
             keys_dir: source.or("keys.dir", dir.join("keys")),
             kek_file: SecretFile::new(source.required("keys.kek_file", PathBuf::new())),

@@ -14,6 +14,9 @@ use super::{
 };
 use crate::publish::{PublishError, serve::Served};
 
+/// How long a store over a network that does not answer is left alone.
+const STORE_PAUSE: std::time::Duration = std::time::Duration::from_secs(1);
+
 /// Keeps an index up to its logs.
 pub struct Follower {
     writer: IndexWriter,
@@ -57,6 +60,13 @@ impl Follower {
                     Ok(()) => {}
                     // Its entries are being dropped: that it is gone is published next.
                     Err(IndexError::Published(PublishError::Expired { .. })) => break,
+                    Err(IndexError::Published(error)) if logs.store.may_recover(&error) => {
+                        tracing::warn!(%error, "the index waits for the store of the logs");
+                        tokio::select! {
+                            () = end.cancelled() => return Ok(()),
+                            () = tokio::time::sleep(STORE_PAUSE) => continue,
+                        }
+                    }
                     Err(other) => return Err(other),
                 }
                 let advanced = task::spawn_blocking(move || {

@@ -2,6 +2,7 @@
 
 use std::{sync::Arc, time::SystemTime};
 
+use bytes::Bytes;
 use hongyan_tlog::{
     Hash, Tile,
     checkpoint::Checkpoint,
@@ -56,6 +57,8 @@ pub(super) struct Log {
     pub(super) is_closed: bool,
     /// The record's index of its first leaf that no published checkpoint covers.
     pub(super) unpublished_from: Option<u64>,
+    /// Files that are not written yet.
+    pub(super) unwritten: Vec<(Tile, Bytes)>,
     /// Partial files that are there. They go when a published checkpoint has them in full.
     pub(super) partials: Vec<Tile>,
 }
@@ -72,7 +75,18 @@ impl Log {
             last: None,
             is_closed: false,
             unpublished_from: None,
+            unwritten: Vec::new(),
             partials: Vec::new(),
+        }
+    }
+
+    /// The files of the log as it is have to be written.
+    pub(super) fn stage(&mut self) {
+        for (tile, octets) in self.growing.take_files() {
+            if tile.is_partial() {
+                self.partials.push(tile);
+            }
+            self.unwritten.push((tile, Bytes::from(octets)));
         }
     }
 
@@ -116,9 +130,11 @@ impl Log {
         self.growing.size() > self.locked()
     }
 
-    /// What is signed and not published yet.
+    /// What is signed, written to its last file, and not published yet.
     pub(super) fn pending(&self) -> Option<&Signed> {
-        self.signed.as_ref().filter(|_| self.locked() > self.stored())
+        self.signed
+            .as_ref()
+            .filter(|_| self.locked() > self.stored() && self.unwritten.is_empty())
     }
 
     /// A checkpoint of it stands beside the tiles now.

@@ -16,12 +16,17 @@
 //! and a directory that was rolled back is refused with the log's name and both sizes.
 
 #[cfg(test)]
+mod bucket_testing;
+#[cfg(test)]
+mod bucket_tests;
+#[cfg(test)]
 mod damage_tests;
 mod error;
 mod growing;
 mod load;
 mod locks;
 mod log;
+mod place;
 mod proofs;
 mod pruning;
 mod published;
@@ -37,6 +42,7 @@ pub mod witness;
 pub use error::PublishError;
 #[cfg(test)]
 pub(crate) use growing::Growing;
+pub use place::{Bucket, TilesPlace};
 pub(crate) use proofs::{ProofError, Subtrees};
 pub(crate) use pruning::Pruning;
 pub use published::{Ended, Publication, Published, State};

@@ -5,7 +5,7 @@
 
 use std::{collections::BTreeMap, ops::ControlFlow, path::Path, sync::Arc, time::Duration};
 
-use hongyan_tlog::{Tile, key::Signer};
+use hongyan_tlog::key::Signer;
 use tokio::{
     runtime::Handle,
     sync::{Notify, watch},
@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 use super::{
     PublishError, load,
     locks::Locks,
-    log::{Log, Signed},
+    log::Log,
     pruning::Pruning,
     published::{Publication, State},
     store::TileStore,
@@ -25,7 +25,6 @@ use super::{
 };
 use crate::{
     log::LogReader,
-    point::point,
     record::{Head, LogId, leaf, leaf::Standing, turn::Opening},
 };
 
@@ -35,6 +34,7 @@ const ROUND_LEAVES: u64 = 32_768;
 const ROUND_OCTETS: usize = 32 << 20;
 
 mod recovery;
+mod round;
 
 /// Whether a round took in all that was on record when it began.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,6 +57,9 @@ pub struct Publisher {
     /// While the journal is read at a start: the first leaf that was left for a round, because nothing that was signed needs
     /// it.
     left: Option<u64>,
+    /// Whether the store of the files fails in this round, and whether it did in the one before.
+    store_fails: bool,
+    store_failed: bool,
     state: Arc<watch::Sender<State>>,
     hurry: Arc<Notify>,
     runtime: Handle,
@@ -92,6 +95,8 @@ impl Publisher {
             logs: BTreeMap::new(),
             taken: 0,
             left: None,
+            store_fails: false,
+            store_failed: false,
             state: Arc::new(state),
             hurry,
             runtime,
@@ -170,8 +175,9 @@ impl Publisher {
             if *signed.checkpoint.root() != log.growing.root() {
                 return Err(PublishError::OtherRoot { log: id, size });
             }
-            self.write(id)?;
-            if self.witnesses.is_none() {
+            log.stage();
+            let is_written = self.write(id)?;
+            if is_written && self.witnesses.is_none() {
                 self.publish(id, signed)?;
             }
         }
@@ -231,8 +237,8 @@ impl Publisher {
                 self = returned;
                 if result? == Round::Cut {
                     due = Instant::now();
-                } else if end.is_cancelled() && self.witnesses.is_some() {
-                    // What they did not cosign now waits for the next start.
+                } else if end.is_cancelled() && self.is_unpublished() {
+                    // What witnesses did not cosign now, or a bucket did not take, waits for the next start.
                     return Ok(());
                 }
                 continue;
@@ -250,36 +256,6 @@ impl Publisher {
         self.logs.values().any(|log| log.unpublished_from.is_some())
     }
 
-    /// One checkpoint of every log that has new leaves.
-    fn round(&mut self, reader: &LogReader) -> Result<Round, PublishError> {
-        let started = Instant::now();
-        let round = self.take_in(reader)?;
-        point!("leaves-taken-in");
-        let ids = self.logs.iter().filter(|(_, log)| log.has_unsigned());
-        for id in ids.map(|(id, _)| *id).collect::<Vec<_>>() {
-            self.sign(id)?;
-            self.write(id)?;
-        }
-        let pending = self.logs.iter();
-        let pending = pending.filter_map(|(id, log)| Some((*id, log.pending()?.clone())));
-        let mut pending = pending.collect::<Vec<_>>();
-        if let Some(witnesses) = &self.witnesses
-            && !pending.is_empty()
-        {
-            // The turn of a period waits for signatures of ours and not for those of others.
-            self.tell();
-            pending = self.runtime.block_on(witnesses.cosign(&self.store, pending));
-        }
-        for (id, signed) in pending {
-            self.publish(id, signed)?;
-        }
-        self.tell();
-        point!("round-told");
-        metrics::histogram!("hongyan_audit_publish_seconds").record(started.elapsed());
-        metrics::gauge!("hongyan_audit_published").set(self.taken as f64);
-        Ok(round)
-    }
-
     fn take_in(&mut self, reader: &LogReader) -> Result<Round, PublishError> {
         let from = self.taken;
         let mut octets = 0;
@@ -287,57 +263,21 @@ impl Publisher {
         reader.read_range(from..from.saturating_add(ROUND_LEAVES), |index, bytes| {
             octets += bytes.len();
             result = self.replay(index, bytes);
+            if result.is_err() {
+                // Where that may pass, it comes again.
+                self.taken = index;
+            }
             if result.is_ok() && octets < ROUND_OCTETS {
                 ControlFlow::Continue(())
             } else {
                 ControlFlow::Break(())
             }
         })?;
-        result?;
+        if !self.succeeded(result)? {
+            return Ok(Round::Whole);
+        }
         let is_cut = octets >= ROUND_OCTETS || self.taken - from >= ROUND_LEAVES;
         Ok(if is_cut { Round::Cut } else { Round::Whole })
-    }
-
-    /// Signs a log and swaps its lock.
-    fn sign(&mut self, id: LogId) -> Result<(), PublishError> {
-        if let Some(log) = self.logs.get_mut(&id) {
-            let signed = log.sign(id)?;
-            point!("checkpoint-signed");
-            let old = log.signed.as_ref().map(|signed| &*signed.note);
-            self.locks.swap(id, old, &signed.note)?;
-            point!("lock-swapped");
-            log.signed = Some(signed);
-        }
-        Ok(())
-    }
-
-    /// Writes the files of a log as it is.
-    fn write(&mut self, id: LogId) -> Result<(), PublishError> {
-        let Some(log) = self.logs.get_mut(&id) else {
-            return Ok(());
-        };
-        let files = log.growing.take_files();
-        let partial = files.iter().map(|(tile, _)| *tile).filter(Tile::is_partial);
-        log.partials.extend(partial);
-        self.runtime.block_on(self.store.create(id, files))?;
-        point!("files-written");
-        Ok(())
-    }
-
-    /// Puts a checkpoint beside the files that it covers, and removes what they made needless.
-    fn publish(&mut self, id: LogId, signed: Signed) -> Result<(), PublishError> {
-        let Some(log) = self.logs.get_mut(&id) else {
-            return Ok(());
-        };
-        self.runtime
-            .block_on(self.store.put_checkpoint(id, &signed.note))?;
-        point!("checkpoint-put");
-        log.is_published(signed);
-        let needless = log.take_needless();
-        self.runtime.block_on(self.store.remove(id, needless))?;
-        point!("needless-removed");
-        metrics::counter!("hongyan_audit_checkpoints_total", "class" => id.class().as_str()).increment(1);
-        Ok(())
     }
 
     fn tell(&self) {

@@ -1,8 +1,7 @@
-//! Where the files of the logs stand: below one directory, one directory a log, in the layout of C2SP tlog-tiles.
+//! The files of the logs: below one directory or prefix, one directory a log, in the layout of C2SP tlog-tiles.
 
 use std::{
     collections::BTreeSet,
-    fs,
     path::Path,
     sync::{Arc, PoisonError, RwLock},
 };
@@ -10,11 +9,9 @@ use std::{
 use bytes::Bytes;
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use hongyan_tlog::{HASH_OCTETS, TILE_WIDTH, Tile, bundle, leaf_hash, tile::Kind};
-use object_store::{
-    ObjectStore, ObjectStoreExt as _, PutMode, PutPayload, local::LocalFileSystem, path::Path as ObjectPath,
-};
+use object_store::{ObjectStore, ObjectStoreExt as _, PutMode, PutPayload, path::Path as ObjectPath};
 
-use super::{PublishError, growing::TileFile};
+use super::{PublishError, place::TilesPlace};
 use crate::{point::point, record::LogId};
 
 /// Files written side by side: each waits for its own sync.
@@ -26,36 +23,42 @@ const CHECKPOINT: &str = "checkpoint";
 /// The files of all logs; cheap to clone.
 #[derive(Debug, Clone)]
 pub struct TileStore {
-    files: Arc<LocalFileSystem>,
+    files: Arc<dyn ObjectStore>,
+    is_remote: bool,
     /// Logs whose entries are dropped, or being dropped.
     expired: Arc<RwLock<Arc<BTreeSet<LogId>>>>,
 }
 
 impl TileStore {
-    /// Opens a directory, which is made where it is missing. Files are synced before a write answers, and their
-    /// directories with them.
+    /// Opens a directory, which is made where it is missing.
     pub fn open(dir: &Path) -> Result<Self, PublishError> {
-        let path = dir.display().to_string();
-        let failed = |source| PublishError::Store {
-            doing: "opening",
-            path: path.clone(),
-            source,
-        };
-        fs::create_dir_all(dir).map_err(|error| {
-            failed(object_store::Error::Generic {
-                store: "local",
-                source: error.into(),
-            })
-        })?;
-        let store = LocalFileSystem::new_with_prefix(dir).map_err(failed)?;
+        Self::at(&TilesPlace::Dir(dir.to_owned()))
+    }
+
+    /// Opens them where they are.
+    pub fn at(place: &TilesPlace) -> Result<Self, PublishError> {
         Ok(Self {
-            files: Arc::new(store.with_fsync(true)),
+            files: place.open()?,
+            is_remote: matches!(place, TilesPlace::Bucket(_)),
             expired: Arc::default(),
         })
     }
 
+    /// Whether a write may fail and succeed when it is tried again: over a network, and not on a disk.
+    pub(crate) fn may_recover(&self, error: &PublishError) -> bool {
+        self.is_remote && matches!(error, PublishError::Store { .. })
+    }
+
     /// Writes files that are never written twice. One that is there must have the same octets.
-    pub(crate) async fn create(&self, log: LogId, files: Vec<TileFile>) -> Result<(), PublishError> {
+    pub(crate) async fn create(
+        &self,
+        log: LogId,
+        files: Vec<(Tile, impl Into<Bytes>)>,
+    ) -> Result<(), PublishError> {
+        let files: Vec<(Tile, Bytes)> = files
+            .into_iter()
+            .map(|(tile, octets)| (tile, octets.into()))
+            .collect();
         stream::iter(files)
             .map(|(tile, octets)| self.create_one(log, tile, octets))
             .buffer_unordered(AT_ONCE)
@@ -63,7 +66,7 @@ impl TileStore {
             .await
     }
 
-    async fn create_one(&self, log: LogId, tile: Tile, octets: Vec<u8>) -> Result<(), PublishError> {
+    async fn create_one(&self, log: LogId, tile: Tile, octets: Bytes) -> Result<(), PublishError> {
         let path = tile_path(log, tile);
         let payload = PutPayload::from(octets);
         let put = self

@@ -5,9 +5,9 @@ use std::{collections::BTreeMap, error::Error};
 
 use hongyan_tlog::{Tile, bundle, edge::Edge, leaf_hash, tile::Kind};
 
-use super::{Log, Publisher, Signed};
+use super::{Log, Publisher};
 use crate::{
-    publish::PublishError,
+    publish::{PublishError, log::Signed},
     record::{Base, LogId, Outside, leaf},
 };
 
