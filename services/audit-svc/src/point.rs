@@ -17,7 +17,21 @@ macro_rules! point {
 
 pub(crate) use point;
 
-/// Every place, in the order of the steps of a write.
+/// The places where keys are made and destroyed, in the order of the steps.
+#[cfg(feature = "failpoints")]
+pub const OF_KEYS: [&str; 9] = [
+    "keys-written",
+    "keys-synced",
+    "order-staged",
+    "order-renamed",
+    "order-kept",
+    "keys-overwritten",
+    "keys-destroyed",
+    "erasure-recorded",
+    "order-forgotten",
+];
+
+/// Every place of the record and its logs, in the order of the steps of a write.
 #[cfg(feature = "failpoints")]
 pub const ALL: [&str; 28] = [
     // A segment is made.

@@ -18,7 +18,10 @@ use super::{
     keeper::Command,
     slot::{Slot, State, SubjectTag},
 };
-use crate::record::{Numbered, Period, Submission};
+use crate::{
+    point::point,
+    record::{Numbered, Period, Submission},
+};
 
 /// Who numbers these events. Each order is an epoch of its own with one event, so that an order that is finished twice is
 /// on record once.
@@ -84,8 +87,12 @@ impl Order {
             .and_then(|()| file.write_all(&event))
             .and_then(|()| file.sync_all())
             .map_err(KeysError::io("writing", &staged))?;
+        point!("order-staged");
         fs::rename(&staged, &path).map_err(KeysError::io("renaming", &staged))?;
-        sync_dir(&dir.join(FOLDER))
+        point!("order-renamed");
+        sync_dir(&dir.join(FOLDER))?;
+        point!("order-kept");
+        Ok(())
     }
 
     fn read(path: &Path) -> Result<Self, KeysError> {

@@ -11,7 +11,7 @@ use super::{
     error::KeysError,
     slot::{self, SLOT_OCTETS, Slot, SlotOctets, State},
 };
-use crate::record::Period;
+use crate::{point::point, record::Period};
 
 const SUFFIX: &str = ".keys";
 /// Slots read at once where many are: 1 MiB.
@@ -143,7 +143,9 @@ impl KeyFile {
         self.file
             .write_all_at(&octets, offset(self.next))
             .map_err(KeysError::io("writing", &self.path))?;
+        point!("keys-written");
         self.sync()?;
+        point!("keys-synced");
         self.next = next;
         Ok(())
     }
@@ -153,7 +155,10 @@ impl KeyFile {
         for slot in slots {
             self.write_at(slot.id.slot(), &slot.encode())?;
         }
-        self.sync()
+        point!("keys-overwritten");
+        self.sync()?;
+        point!("keys-destroyed");
+        Ok(())
     }
 
     /// Reads one slot, for whoever is the only one that writes.

@@ -9,6 +9,7 @@ use crate::{
     event,
     keys::{KEY_DESTROYED, KeysError, Order, SubjectKeys},
     own,
+    point::point,
     record::{Placed, Record, Stopped},
 };
 
@@ -59,6 +60,7 @@ async fn conclude(
     destroyed: crate::keys::Destroyed,
 ) -> Result<EraseSubjectResponse, Unerased> {
     let placed = record.append(vec![order.done(&destroyed)]).await?;
+    point!("erasure-recorded");
     let index = match placed.first() {
         Some(Placed::Recorded(place)) => place.index,
         // An earlier process ended between this and forgetting. Nobody waits for the index.
@@ -67,6 +69,7 @@ async fn conclude(
         None => return Err(Stopped.into()),
     };
     keys.forget(order).await?;
+    point!("order-forgotten");
     Ok(EraseSubjectResponse {
         keys_destroyed: destroyed.keys,
         index,

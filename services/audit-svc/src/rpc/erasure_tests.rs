@@ -31,7 +31,7 @@ const NAME: &str = "张三丰";
 const OTHER_NAME: &str = "李四光";
 const OFFICER: &str = "privacy/wang";
 
-fn about(person: u8, name: &str) -> AuditEvent {
+pub(super) fn about(person: u8, name: &str) -> AuditEvent {
     AuditEvent {
         message_id: format!("verification-{person}"),
         subject_tag: vec![person; 32].into(),
@@ -40,7 +40,11 @@ fn about(person: u8, name: &str) -> AuditEvent {
     }
 }
 
-async fn append(rpc: &AuditRpc, first_seq: u64, events: Vec<AuditEvent>) -> Result<Vec<LogPlace>, Problem> {
+pub(super) async fn append(
+    rpc: &AuditRpc,
+    first_seq: u64,
+    events: Vec<AuditEvent>,
+) -> Result<Vec<LogPlace>, Problem> {
     let request = AppendRequest {
         producer: "verify-svc-1".into(),
         epoch: 1,
@@ -59,7 +63,11 @@ async fn append(rpc: &AuditRpc, first_seq: u64, events: Vec<AuditEvent>) -> Resu
     Ok(answer.appended.into_iter().map(place).collect())
 }
 
-async fn reveal(rpc: &AuditRpc, place: &LogPlace, purpose: &str) -> Result<RevealEntryResponse, Problem> {
+pub(super) async fn reveal(
+    rpc: &AuditRpc,
+    place: &LogPlace,
+    purpose: &str,
+) -> Result<RevealEntryResponse, Problem> {
     let request = RevealEntryRequest {
         by: Some(reveal_entry_request::By::Place(place.clone())),
         purpose: purpose.into(),
@@ -70,7 +78,7 @@ async fn reveal(rpc: &AuditRpc, place: &LogPlace, purpose: &str) -> Result<Revea
         .map_err(|status| Problem::from_status(&status))
 }
 
-async fn revealed(rpc: &AuditRpc, place: &LogPlace) -> (SealedState, Vec<u8>) {
+pub(super) async fn revealed(rpc: &AuditRpc, place: &LogPlace) -> (SealedState, Vec<u8>) {
     let answer = reveal(rpc, place, "complaint 17").await.unwrap();
     (answer.sealed_state(), answer.personal.to_vec())
 }
@@ -83,7 +91,7 @@ async fn state(rpc: &AuditRpc, place: &LogPlace) -> SealedState {
     answer.unwrap().into_inner().sealed_state()
 }
 
-async fn erase(rpc: &AuditRpc, person: u8, reason: &str) -> Result<EraseSubjectResponse, Problem> {
+pub(super) async fn erase(rpc: &AuditRpc, person: u8, reason: &str) -> Result<EraseSubjectResponse, Problem> {
     let request = EraseSubjectRequest {
         subject_tag: vec![person; 32].into(),
         reason: reason.into(),
@@ -94,7 +102,7 @@ async fn erase(rpc: &AuditRpc, person: u8, reason: &str) -> Result<EraseSubjectR
         .map_err(|status| Problem::from_status(&status))
 }
 
-async fn with_action(rpc: &AuditRpc, action: &str) -> Vec<Leaf> {
+pub(super) async fn with_action(rpc: &AuditRpc, action: &str) -> Vec<Leaf> {
     let request = QueryRequest {
         action: action.into(),
         ..QueryRequest::default()

@@ -4,6 +4,8 @@ mod append;
 mod entry;
 pub(crate) mod erase;
 #[cfg(test)]
+mod erasure_kills;
+#[cfg(test)]
 mod erasure_tests;
 mod export;
 mod proofs;
