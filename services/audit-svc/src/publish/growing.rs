@@ -71,7 +71,7 @@ impl Growing {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
+    use std::collections::{BTreeMap, BTreeSet};
 
     use hongyan_tlog::{Tile, bundle, edge::Edge, tile::Kind};
 
@@ -104,6 +104,20 @@ mod tests {
             // What a new start reads goes on alike.
             let edge = Edge::load(size, |tile| files.get(&tile).cloned().ok_or(())).unwrap();
             assert_eq!(edge.root(), growing.root());
+        }
+    }
+
+    #[test]
+    fn around_every_edge_one_round_writes_the_files_of_the_census_and_no_others() {
+        for size in [255, 256, 257, 65_535, 65_536, 65_537] {
+            let mut growing = Growing::default();
+            for n in 0..size {
+                growing.push(&leaf(n)).unwrap();
+            }
+            let written: Vec<_> = growing.take_files().into_iter().map(|(tile, _)| tile).collect();
+            let once: BTreeSet<_> = written.iter().copied().collect();
+            assert_eq!(once.len(), written.len(), "size {size}: a file twice");
+            assert_eq!(once, Tile::all_since(0, size).collect(), "size {size}");
         }
     }
 }
