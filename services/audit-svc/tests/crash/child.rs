@@ -194,13 +194,21 @@ async fn serve(recovered: Recovered) {
     }
     let ended = tokio::select! {
         ended = opened.ended => format!("record {:?}", ended.map(|ended| ended.map_err(|error| error.to_string()))),
-        ended = tokio::spawn(publish) => format!("publisher {ended:?}"),
-        ended = tokio::spawn(keep) => format!("upkeep {ended:?}"),
+        error = tokio::spawn(failure(publish)) => format!("publisher {error:?}"),
+        error = tokio::spawn(failure(keep)) => format!("upkeep {error:?}"),
     };
     say(&format!("ended {ended}"));
     // What waits for an answer gets it before the process is gone.
     tokio::time::sleep(Duration::from_millis(50)).await;
     exit(ENDED);
+}
+
+/// Why a task ended. One that ends without a failure does so because the record has, which tells why.
+async fn failure<E: std::fmt::Display>(task: impl Future<Output = Result<(), E>>) -> String {
+    match task.await {
+        Ok(()) => std::future::pending().await,
+        Err(error) => error.to_string(),
+    }
 }
 
 /// One producer: sends, waits for the answer, tells it, goes on.

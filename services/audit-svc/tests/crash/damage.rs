@@ -275,56 +275,51 @@ fn a_flipped_bit_in_any_kind_of_file_is_found_and_named() {
             .unwrap()
     };
     // Each kind of file, an octet of it, and what a start says; nothing where only a reader of it can tell.
-    let table: [(&str, PathBuf, usize, Option<&str>); 9] = [
-        ("the journal's head", journal.clone(), 14, Some("head is damaged")),
+    let table: [(&str, PathBuf, usize, &[&str]); 9] = [
+        ("the journal's head", journal.clone(), 14, &["head is damaged"]),
         (
             "a frame of the journal",
             journal.clone(),
             60,
-            Some("had been synced"),
+            &["had been synced", "the journal ends before"],
         ),
-        ("a lock", dir.join("locks").join(&lock), 120, Some(&lock[..3])),
-        (
-            "a checkpoint",
-            tiles.join("checkpoint"),
-            40,
-            Some("checkpoint of"),
-        ),
+        ("a lock", dir.join("locks").join(&lock), 120, &[&lock[..3]]),
+        ("a checkpoint", tiles.join("checkpoint"), 40, &["checkpoint of"]),
         (
             "the partial tile",
             tiles.join("tile/0").join(&partial),
             5,
-            Some("tile of hashes"),
+            &["tile of hashes"],
         ),
         (
             "the partial bundle",
             tiles.join("tile/entries").join(&partial),
             9,
-            Some("tile/entries/"),
+            &["tile/entries/"],
         ),
         (
             "the tile above",
             tiles.join(format!("tile/1/000.p/{}", size / 256)),
             40,
-            Some("another root"),
+            &["another root"],
         ),
-        ("a full tile", tiles.join("tile/0/000"), 77, None),
-        ("a full bundle", tiles.join("tile/entries/000"), 77, None),
+        ("a full tile", tiles.join("tile/0/000"), 77, &[]),
+        ("a full bundle", tiles.join("tile/entries/000"), 77, &[]),
     ];
     for (kind, path, at, told) in table {
         let whole = fs::read(&path).unwrap();
         let mut flipped = whole.clone();
         flipped[at] ^= 0x04;
         fs::write(&path, &flipped).unwrap();
-        if let Some(word) = told {
-            let said = start(&dir).expect_err(kind);
-            assert!(said.contains(word), "{kind}: {said}");
-            assert_eq!(fs::read(&path).unwrap(), flipped, "{kind} was changed");
-        } else {
+        if told.is_empty() {
             start(&dir).unwrap();
             let said = checks(&dir, log).expect_err(kind);
             let is_named = said.contains("tile/0/000") || said.contains("tile/entries/000");
             assert!(is_named, "{kind}: {said}");
+        } else {
+            let said = start(&dir).expect_err(kind);
+            assert!(told.iter().any(|word| said.contains(word)), "{kind}: {said}");
+            assert_eq!(fs::read(&path).unwrap(), flipped, "{kind} was changed");
         }
         fs::write(&path, &whole).unwrap();
     }
