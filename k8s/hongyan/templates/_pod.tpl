@@ -94,7 +94,7 @@ spec:
         - containerPort: {{ .port }}
         {{- end }}
         {{- end }}
-      # The admin port answers before the service is built, so that a long start (audit-svc reads its whole log) shows as
+      # The admin port answers before the service is built, so that a long start (audit-svc reads its journal) shows as
       # alive and not ready.
       startupProbe:
         httpGet: {path: /healthz, port: admin}

@@ -6,11 +6,12 @@
 //!   written and synced. There is no best effort.
 //! * **Once.** An event is known by its producer, epoch and number. Whoever submits it again is told its first place; a
 //!   number under which another event stands is refused, never swallowed.
-//! * **In order, without holes.** Indices count up from 0, the time of arrival never goes back, and the root of the Merkle tree
-//!   over all leaves is told with the size. A number that a producer gave and that never came is told as a gap after a
-//!   minute.
-//! * **What was on record stays.** A start reads the whole log. Only the unfinished write of a crash is cut from its very end,
-//!   and told; any other damage is named (file, offset, index), and nothing starts.
+//! * **In order, without holes.** Indices count up from 0, the time of arrival never goes back. A number that a producer gave
+//!   and that never came is told as a gap after a minute.
+//! * **What was on record stays.** A start reads locks, tiles and journal and sees that they fit: one that was rolled back, cut
+//!   or lost is named with both sides' numbers, damage with its file, offset and index, and nothing starts and nothing is
+//!   changed. Only the unfinished write of a crash is cut from the journal's very end, and told. What is read later is held
+//!   against its hash before it is answered.
 //! * **Nobody need believe us.** About a second later every leaf is under a signed checkpoint of a transparency log, in files
 //!   that others can copy, check and serve; and a start refuses files that are older than what was signed.
 //! * **A person can be forgotten.** Personal data stands in the record under a key for each person and half-year. Erasing
@@ -25,7 +26,8 @@
 //!
 //! # The rooms
 //!
-//! [`log`] is the files. [`record`] decides places and owns the one thread that writes. [`publish`] follows it and makes
+//! [`log`] is the journal: segments, whose leaves are all published sooner or later; then they go ([`upkeep`]), and a snapshot
+//! beside them remembers what producers sent. [`recovery`] opens everything. [`record`] decides places and owns the one thread that writes. [`publish`] follows it and makes
 //! transparency logs of it that outsiders can check. [`index`] finds leaves and counts messages; it follows the published
 //! logs and can be deleted. [`stream`] is the way in from Redis, [`rpc`] the way in and out by gRPC; [`keys`] seals what is
 //! personal before it goes in. The write path knows nothing of index and publisher: the publisher reads the record's files,

@@ -31,7 +31,7 @@ const GAP_LOOK: Duration = Duration::from_secs(10);
 /// How long the start waits for Redis before the streams are left to wait for it alone.
 const REDIS_PATIENCE: Duration = Duration::from_secs(2);
 
-/// Makes the service. The future ends when the whole log has been read.
+/// Makes the service. The future ends when the journal has been read.
 pub async fn build(settings: Settings, ctx: Context) -> Result<Service, BuildError> {
     let appends = ctx.health_flag("record");
     appends.down("recovering");

@@ -14,8 +14,8 @@ use crate::{
 /// The settings of this service; those of every service are the chassis'.
 #[derive(Debug, Clone)]
 pub struct Settings {
-    /// `record.dir`: holds the log (`log`) and its index (`index`). One process at a time. The log is what must be kept;
-    /// the index can be deleted at any stop.
+    /// `record.dir`: holds the journal (`log`) and the index (`index`). One process at a time. Journal, tiles and locks are
+    /// what must be kept, all of one moment; the index can be deleted at any stop.
     pub dir: PathBuf,
     /// `record.segment_octets` (64 MiB): how large a file of the journal is made; 1 MiB to 1 GiB.
     pub segment_octets: u64,
