@@ -5,6 +5,7 @@ mod accepting;
 mod auditing;
 mod carriers;
 mod catalog_reload;
+mod counting;
 mod erasing;
 mod foreign;
 mod idempotency;
