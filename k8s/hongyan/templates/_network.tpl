@@ -60,6 +60,23 @@
 {{- end }}
 {{- end }}
 
+{{- define "hongyan.egressRecord" -}}
+{{- if .Values.networkPolicy.egress.record }}
+{{- toYaml .Values.networkPolicy.egress.record }}
+{{- else }}
+{{- $settings := default dict .Values.audit.settings }}
+{{- range (default dict $settings.witness).list }}
+{{- $url := last (splitList " " .) }}
+{{- include "hongyan.egressToUrl" (dict "url" $url "port" (ternary 80 443 (hasPrefix "http://" $url))) }}
+{{- end }}
+{{- $tiles := default dict $settings.tiles }}
+{{- if $tiles.url }}
+{{- $url := default "https://s3.amazonaws.com" $tiles.endpoint }}
+{{- include "hongyan.egressToUrl" (dict "url" $url "port" (ternary 80 443 (hasPrefix "http://" $url))) }}
+{{- end }}
+{{- end }}
+{{- end }}
+
 {{- define "hongyan.egressHandlers" -}}
 {{- if .Values.networkPolicy.egress.handlers }}
 {{- toYaml .Values.networkPolicy.egress.handlers }}

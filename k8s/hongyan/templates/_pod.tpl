@@ -156,6 +156,9 @@ spec:
 - {name: record, mountPath: /var/lib/hongyan/record}
 - {name: signing-key, mountPath: /run/hongyan/record, readOnly: true}
 - {name: record-kek, mountPath: /run/hongyan/record-kek, readOnly: true}
+{{- if .root.Values.audit.bucket.secretName }}
+- {name: record-bucket, mountPath: /run/hongyan/record-bucket, readOnly: true}
+{{- end }}
 {{- end }}
 {{- end }}
 
@@ -211,6 +214,17 @@ spec:
   {{- include "hongyan.secretVolume" (dict "name" $values.audit.signingKey.secretName "key" $values.audit.signingKey.key "path" "signing.key") | nindent 2 }}
 - name: record-kek
   {{- include "hongyan.secretVolume" (dict "name" $values.audit.kek.secretName "key" $values.audit.kek.key "path" "kek.json") | nindent 2 }}
+{{- with $values.audit.bucket }}
+{{- if .secretName }}
+- name: record-bucket
+  secret:
+    secretName: {{ .secretName }}
+    defaultMode: 0440
+    items:
+      - {key: {{ .accessKey | quote }}, path: access-key}
+      - {key: {{ .secretKey | quote }}, path: secret-key}
+{{- end }}
+{{- end }}
 {{- end }}
 {{- end }}
 

@@ -42,6 +42,10 @@ record.dir: /var/lib/hongyan/record
 record.organisation: {{ $values.audit.organisation | default $domain | quote }}
 record.signing_key_file: /run/hongyan/record/signing.key
 keys.kek_file: /run/hongyan/record-kek/kek.json
+{{- if $values.audit.bucket.secretName }}
+tiles.access_key_file: /run/hongyan/record-bucket/access-key
+tiles.secret_key_file: /run/hongyan/record-bucket/secret-key
+{{- end }}
 {{- end }}
 {{ include "hongyan.givenSettings" . }}
 {{- end }}

@@ -87,15 +87,14 @@ impl Settings {
 
 fn read_retention(source: &mut Source) -> Retention {
     let default = Retention::default();
-    let mut months = |class: &str, default: u32| {
-        let key = format!("retention.{class}_months");
-        let months = source.within(&key, u64::from(default), 0, u64::from(MAX_MONTHS));
+    let mut months = |key: &str, default: u32| {
+        let months = source.within(key, u64::from(default), 0, u64::from(MAX_MONTHS));
         u32::try_from(months).unwrap_or(default)
     };
     Retention {
-        sms_event: months("sms_event", default.sms_event),
-        pd_access: months("pd_access", default.pd_access),
-        cdr: months("cdr", default.cdr),
-        meta: months("meta", default.meta),
+        sms_event: months("retention.sms_event_months", default.sms_event),
+        pd_access: months("retention.pd_access_months", default.pd_access),
+        cdr: months("retention.cdr_months", default.cdr),
+        meta: months("retention.meta_months", default.meta),
     }
 }

@@ -44,7 +44,7 @@ impl Publisher {
         self.tell();
         point!("round-told");
         metrics::histogram!("hongyan_audit_publish_seconds").record(started.elapsed());
-        metrics::gauge!("hongyan_audit_published").set(self.taken as f64);
+        metrics::gauge!("hongyan_audit_published").set(self.state.borrow().through as f64);
         metrics::gauge!("hongyan_audit_store_failing").set(f64::from(u8::from(self.store_fails)));
         Ok(round)
     }

@@ -10,10 +10,6 @@
 mod client;
 mod protocol;
 mod settings;
-#[cfg(test)]
-pub(crate) mod testing;
-#[cfg(test)]
-mod tests;
 
 use std::{
     collections::{BTreeSet, HashMap},
@@ -275,3 +271,8 @@ impl From<PublishError> for NotCosigned {
         Self::Proof(error.to_string())
     }
 }
+
+#[cfg(test)]
+pub(crate) mod testing;
+#[cfg(test)]
+mod tests;
