@@ -52,8 +52,13 @@ fn number(n: usize) -> String {
         .map(|at| padded[at..at + 3].to_owned())
         .collect();
     let (last, others) = groups.split_last().unwrap();
-    let others: String = others.iter().map(|group| format!("x{group}/")).collect();
-    others + last
+    let mut path = String::new();
+    for group in others {
+        path.push('x');
+        path.push_str(group);
+        path.push('/');
+    }
+    path + last
 }
 
 /// All files of a log of so many of these leaves, and nothing of the crate's own in their making.
