@@ -63,7 +63,7 @@ kills: ## Kills the record HONGYAN_KILLS times (200) at random under load, and o
 soak: release ## Six links at their pace for SOAK_SECONDS (300): no second above it, hardly a place in it empty
 	HONGYAN_SOAK_SECONDS=$${SOAK_SECONDS:-300} $(CARGO) test --locked --release -p hongyan-integration-tests --test mesh pace:: -- --nocapture
 
-fuzz: ## Fuzzes decoders, texts, reassembly and sessions; FUZZ_SECONDS for each target, 60 if not said
+fuzz: ## Fuzzes decoders, texts, reassembly, sessions, notes, proofs and tiles; FUZZ_SECONDS for each target, 60 if not said
 	@scripts/fuzz
 
 fmt: ## Formats the Rust sources and the protos

@@ -72,6 +72,13 @@ async fn an_event_has_a_proof_and_a_copied_record_is_checked_without_us() {
     assert_eq!(seen.len(), 2);
     assert_eq!(seen[0]["message_id"].as_str(), Some(id.as_str()));
 
+    let (code, json) = run(&["audit", "stats", "--tenant", "xinghe-life", "--json"]).await;
+    let stats: Value = serde_json::from_str(&json).unwrap();
+    let total = &stats["total"];
+    assert!(total["delivered"].as_u64().unwrap() > 0, "{stats}");
+    let keeps_promise = total["keeps_promise"].as_bool().unwrap();
+    assert_eq!(code, Some(i32::from(!keeps_promise)), "{stats}");
+
     let out = tempfile::tempdir().unwrap();
     let file = out.path().join("accepted.tlog-proof");
     let file_text = file.display().to_string();
