@@ -27,10 +27,11 @@
 //! # The rooms
 //!
 //! [`log`] is the journal: segments, whose leaves are all published sooner or later; then they go ([`upkeep`]), and a snapshot
-//! beside them remembers what producers sent. [`recovery`] opens everything. [`record`] decides places and owns the one thread that writes. [`publish`] follows it and makes
-//! transparency logs of it that outsiders can check. [`index`] finds leaves and counts messages; it follows the published
+//! beside them remembers what producers sent. [`recovery`] opens everything. [`record`] decides places and owns the one thread
+//! that writes. [`publish`] follows it and makes transparency logs of it that outsiders can check. [`index`] finds leaves and counts messages; it follows the published
 //! logs and can be deleted. [`stream`] is the way in from Redis, [`rpc`] the way in and out by gRPC; [`keys`] seals what is
-//! personal before it goes in. The write path knows nothing of index and publisher: the publisher reads the record's files,
+//! personal before it goes in. When a half-year is over its logs are closed and the next ones opened (`record::turn`, `turner`);
+//! when their time is over their entries go (`retention`). The write path knows nothing of index and publisher: the publisher reads the record's files,
 //! and everybody else the published logs.
 
 mod event;

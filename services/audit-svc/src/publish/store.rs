@@ -14,8 +14,9 @@ use object_store::{ObjectStore, ObjectStoreExt as _, PutMode, PutPayload, path::
 use super::{PublishError, place::TilesPlace};
 use crate::{point::point, record::LogId};
 
-/// Files written side by side: each waits for its own sync.
+/// Files written side by side: each waits for its own sync, or for its own answer from far away.
 const AT_ONCE: usize = 8;
+const FAR_AT_ONCE: usize = 32;
 /// Files removed before the next ones are looked at.
 const REMOVED_AT_ONCE: usize = 64;
 const CHECKPOINT: &str = "checkpoint";
@@ -44,6 +45,10 @@ impl TileStore {
         })
     }
 
+    fn at_once(&self) -> usize {
+        if self.is_remote { FAR_AT_ONCE } else { AT_ONCE }
+    }
+
     /// Whether a write may fail and succeed when it is tried again: over a network, and not on a disk.
     pub(crate) fn may_recover(&self, error: &PublishError) -> bool {
         self.is_remote && matches!(error, PublishError::Store { .. })
@@ -61,7 +66,7 @@ impl TileStore {
             .collect();
         stream::iter(files)
             .map(|(tile, octets)| self.create_one(log, tile, octets))
-            .buffer_unordered(AT_ONCE)
+            .buffer_unordered(self.at_once())
             .try_collect()
             .await
     }
@@ -117,7 +122,7 @@ impl TileStore {
                     Err(source) => Err(failed("removing", &path)(source)),
                 }
             })
-            .buffer_unordered(AT_ONCE)
+            .buffer_unordered(self.at_once())
             .try_collect()
             .await
     }

@@ -20,6 +20,7 @@ use super::{Keeper, Retention};
 use crate::{
     publish::{
         PublishError, State,
+        serve::routes,
         tests::{append, checkpoint, copy, start},
     },
     record::{Class, FinalCheckpoint, LogId, Period},
@@ -131,6 +132,30 @@ fn bundles(dir: &Path, log: LogId) -> Vec<std::path::PathBuf> {
         .collect()
 }
 
+/// What is served of a log whose entries went.
+async fn served(kept: &Kept) {
+    hongyan_identity::install_crypto_provider();
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let routes = routes(kept.logs().clone());
+    let serving = tokio::spawn(async move { axum::serve(listener, routes).await.unwrap() });
+    let client = reqwest::Client::builder().no_proxy().build().unwrap();
+    for (file, status) in [
+        ("checkpoint", 200),
+        ("tile/0/000", 200),
+        ("tile/0/002.p/89", 200),
+        ("tile/1/000.p/2", 200),
+        ("tile/entries/000", 410),
+        ("tile/entries/002.p/89", 410),
+        ("tile/0/007", 404),
+    ] {
+        let url = format!("http://{address}/{}/{file}", sms());
+        let answer = client.get(url).send().await.unwrap();
+        assert_eq!(answer.status().as_u16(), status, "{file}");
+    }
+    serving.abort();
+}
+
 #[tokio::test]
 async fn entries_go_when_their_time_is_over_and_every_proof_stays() {
     let dir = tempfile::tempdir().unwrap();
@@ -147,6 +172,12 @@ async fn entries_go_when_their_time_is_over_and_every_proof_stays() {
     keeper(&kept, &now).await;
     copy(&living, &dir.path().join("before"));
     let keep = keeper(&kept, &now).await;
+    // Killed behind the first step, it is told once all the same.
+    let state = kept.logs().publication.state();
+    let over = keep.retention.over(&state, OVER);
+    assert_eq!(over.iter().map(|end| end.log).collect::<Vec<_>>(), [sms()]);
+    keep.put_on_record(&over[0]).await.unwrap();
+    assert!(kept.logs().publication.state().pruned.is_empty());
     keep.look().await;
     keep.look().await;
     assert_eq!(told(&kept).await, 1);
@@ -181,6 +212,7 @@ async fn entries_go_when_their_time_is_over_and_every_proof_stays() {
         .get_consistency(Request::new(consistency))
         .await
         .unwrap();
+    served(&kept).await;
     drop(keep);
     kept.close().await;
 

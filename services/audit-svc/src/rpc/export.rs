@@ -182,6 +182,7 @@ async fn send(
     _place: OwnedSemaphorePermit,
     patience: Duration,
 ) -> Result<(), Problem> {
+    let store = bundles.store.clone();
     let mut next = Some(Part::Proof(proof));
     while let Some(part) = next {
         let response = ExportResponse { part: Some(part) };
@@ -196,7 +197,7 @@ async fn send(
         next = bundles
             .message()
             .await
-            .map_err(|error| unread(&error))?
+            .map_err(|error| unread(&store, &error))?
             .map(Part::Leaves);
     }
     metrics::counter!("hongyan_audit_exports_total").increment(1);

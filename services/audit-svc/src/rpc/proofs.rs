@@ -17,7 +17,7 @@ use tokio::{runtime::Handle, task};
 
 use super::{AuditRpc, behind, stopped};
 use crate::{
-    publish::{ProofError, PublishError, Published, Subtrees},
+    publish::{ProofError, PublishError, Published, Subtrees, TileStore},
     record::{LogId, Stopped},
 };
 
@@ -180,7 +180,7 @@ impl AuditRpc {
             .store
             .entry(log, place.log_index, size)
             .await
-            .map_err(|error| unread(&error))?;
+            .map_err(|error| unread(&self.logs.store, &error))?;
         Ok((log, place.log_index, octets))
     }
 
@@ -207,9 +207,14 @@ pub(super) fn gone() -> Problem {
 }
 
 /// Why an entry of a published log is not given.
-pub(super) fn unread(error: &PublishError) -> Problem {
+pub(super) fn unread(store: &TileStore, error: &PublishError) -> Problem {
     match error {
         PublishError::Expired { .. } => gone(),
+        away if store.may_recover(away) => Problem::unavailable(
+            "LOGS_UNAVAILABLE",
+            "the store of the published logs does not answer; appends are not affected",
+            TRY_AGAIN_AFTER,
+        ),
         other => Problem::internal(other),
     }
 }

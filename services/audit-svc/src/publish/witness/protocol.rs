@@ -68,6 +68,8 @@ pub(super) fn cosignature(text: &str, lines: &[u8], witness: &Verifier) -> Resul
 
 #[cfg(test)]
 mod tests {
+    use proptest::{prelude::any, prop_assert, proptest};
+
     use hongyan_tlog::{
         Hash,
         key::{Algorithm, Signer},
@@ -140,6 +142,25 @@ mod tests {
                 Err(error),
                 "{lines}"
             );
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn hostile_answers_are_refused_and_nothing_else(
+            status in any::<u16>(),
+            noise in proptest::collection::vec(any::<u8>(), 0..200),
+            at in any::<proptest::sample::Index>(),
+            bit in 0_u8..8,
+        ) {
+            let one = witness("w/1", 1);
+            if let Answer::Cosigned(lines) = Answer::of(status, noise) {
+                prop_assert!(cosignature(TEXT, &lines, one.verifier()).is_err());
+            }
+            let mut changed = lines(TEXT, &one).into_bytes();
+            let at = at.index(changed.len());
+            changed[at] ^= 1 << bit;
+            prop_assert!(cosignature(TEXT, &changed, one.verifier()).is_err());
         }
     }
 }
