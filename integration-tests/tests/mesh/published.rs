@@ -5,10 +5,11 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use hongyan_integration_tests::harness::wait;
 use hongyan_proto::common::v1::MessageClass;
 use serde_json::Value;
 
-use crate::support::{INSURER, OPERATOR, accept, final_state, fresh_request, shared};
+use crate::support::{INSURER, OPERATOR, PATIENCE, accept, final_state, fresh_request, shared};
 
 async fn run(args: &[&str]) -> (Option<i32>, String) {
     let mesh = shared().await;
@@ -25,12 +26,13 @@ fn copy(from: &Path, to: &Path) {
         .collect();
     entries.sort_by_key(|path| path.is_dir());
     for path in entries {
-        let to = to.join(path.file_name().unwrap());
+        let there = to.join(path.file_name().unwrap());
         if path.is_dir() {
-            copy(&path, &to);
-        } else if let Err(error) = fs::copy(&path, to) {
-            // A partial tile may have become full meanwhile.
+            copy(&path, &there);
+        } else if let Err(error) = fs::copy(&path, there) {
+            // A partial tile became full meanwhile; the full one was there before the partial one went.
             assert_eq!(error.kind(), std::io::ErrorKind::NotFound, "{error}");
+            fs::copy(from.with_extension(""), to.with_extension("")).unwrap();
         }
     }
 }
@@ -72,11 +74,15 @@ async fn an_event_has_a_proof_and_a_copied_record_is_checked_without_us() {
     assert_eq!(seen.len(), 2);
     assert_eq!(seen[0]["message_id"].as_str(), Some(id.as_str()));
 
-    let (code, json) = run(&["audit", "stats", "--tenant", "xinghe-life", "--json"]).await;
-    let stats: Value = serde_json::from_str(&json).unwrap();
-    let total = &stats["total"];
-    assert!(total["delivered"].as_u64().unwrap() > 0, "{stats}");
-    let keeps_promise = total["keeps_promise"].as_bool().unwrap();
+    // The final state is known to the caller before it is on record.
+    let counted = wait::until_ok("the message is counted", PATIENCE, || async {
+        let (code, json) = run(&["audit", "stats", "--tenant", "xinghe-life", "--json"]).await;
+        let stats: Value = serde_json::from_str(&json)?;
+        anyhow::ensure!(stats["total"]["delivered"].as_u64() > Some(0), "{stats}");
+        Ok((code, stats))
+    });
+    let (code, stats) = counted.await.unwrap();
+    let keeps_promise = stats["total"]["keeps_promise"].as_bool().unwrap();
     assert_eq!(code, Some(i32::from(!keeps_promise)), "{stats}");
 
     let out = tempfile::tempdir().unwrap();
