@@ -98,3 +98,111 @@ fn read_retention(source: &mut Source) -> Retention {
         meta: months("retention.meta_months", default.meta),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{fs, path::Path};
+
+    use hongyan_config::{Source, SourceSpec};
+    use hongyan_tlog::key::{Algorithm, Signer};
+
+    use super::Settings;
+    use crate::{Retention, publish::TilesPlace};
+
+    /// What is read of these lines, behind those that must be there, and the keys of the mistakes.
+    fn read(dir: &Path, lines: &str) -> (Settings, Vec<String>) {
+        let file = dir.join("settings.yaml");
+        let secret = dir.join("secret");
+        fs::write(&secret, "secret").unwrap();
+        let secret = secret.display();
+        let must = format!(
+            "record.dir: /record\nrecord.organisation: example.org\nrecord.signing_key_file: {secret}\n\
+             keys.kek_file: {secret}\nkeyring.file: {secret}\nredis.url: redis://127.0.0.1:6379\n"
+        );
+        fs::write(&file, must + &lines.replace("SECRET", &secret.to_string())).unwrap();
+        let mut source = Source::load(SourceSpec {
+            file: Some(file),
+            env_prefix: "HONGYAN",
+            env: Vec::new(),
+        });
+        let settings = Settings::read(&mut source);
+        let mistakes = source.finish().err();
+        let mistakes = mistakes.iter().flat_map(|mistakes| &mistakes.0);
+        (settings, mistakes.map(|mistake| mistake.key.clone()).collect())
+    }
+
+    fn witness(seed: u8) -> String {
+        let name = format!("witness.example/{seed}");
+        let signer = Signer::from_seed(&name, Algorithm::CosignatureV1, &[seed; 32]).unwrap();
+        format!("{} https://witness.example/{seed}", signer.verifier())
+    }
+
+    #[test]
+    fn nothing_of_it_need_be_set() {
+        let dir = tempfile::tempdir().unwrap();
+        let (settings, mistakes) = read(dir.path(), "");
+        assert_eq!(mistakes, [""; 0]);
+        assert_eq!(settings.retention, Retention::default());
+        assert_eq!(
+            (settings.witness.witnesses.len(), settings.witness.quorum),
+            (0, 0)
+        );
+        let TilesPlace::Dir(tiles) = settings.tiles else {
+            panic!("a directory");
+        };
+        assert_eq!(tiles, Path::new("/record/tiles"));
+    }
+
+    #[test]
+    fn retention_witnesses_and_bucket_are_read() {
+        let dir = tempfile::tempdir().unwrap();
+        let lines = format!(
+            "retention: {{sms_event_months: 12, meta_months: 0}}\n\
+             witness:\n  list: [\"{}\", \"{}\"]\n  timeout_ms: 500\n\
+             tiles:\n  url: s3://record/logs\n  endpoint: http://127.0.0.1:9000\n  region: cn-north-1\n  \
+             access_key_file: SECRET\n  secret_key_file: SECRET\n",
+            witness(1),
+            witness(2)
+        );
+        let (settings, mistakes) = read(dir.path(), &lines);
+        assert_eq!(mistakes, [""; 0]);
+        let retention = Retention {
+            sms_event: 12,
+            meta: 0,
+            ..Retention::default()
+        };
+        assert_eq!(settings.retention, retention);
+        assert_eq!(settings.witness.quorum, 2, "all of them");
+        assert_eq!(settings.witness.timeout.as_millis(), 500);
+        let TilesPlace::Bucket(bucket) = settings.tiles else {
+            panic!("a bucket");
+        };
+        assert_eq!(
+            (&*bucket.name, &*bucket.prefix, &*bucket.region),
+            ("record", "logs", "cn-north-1")
+        );
+    }
+
+    #[test]
+    fn what_is_wrong_is_named() {
+        let dir = tempfile::tempdir().unwrap();
+        let twice = format!("witness.list: [\"{0}\", \"{0}\"]\n", witness(1));
+        for (lines, key) in [
+            ("retention.cdr_months: 1201\n", "retention.cdr_months"),
+            ("retention.cdr_years: 3\n", "retention.cdr_years"),
+            ("witness.list: [nobody]\n", "witness.list"),
+            (twice.as_str(), "witness.list"),
+            ("witness.quorum: 1\n", "witness.quorum"),
+            ("witness.timeout_ms: 6000\n", "witness.timeout_ms"),
+            ("tiles.url: https://record\n", "tiles.url"),
+            ("tiles.url: s3://record\n", "tiles.url"),
+            (
+                "tiles.url: s3://record\ntiles.dir: /tiles\ntiles.access_key_file: SECRET\ntiles.secret_key_file: SECRET\n",
+                "tiles.dir",
+            ),
+        ] {
+            let (_, mistakes) = read(dir.path(), lines);
+            assert_eq!(mistakes, [key], "{lines}");
+        }
+    }
+}
