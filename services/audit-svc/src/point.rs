@@ -33,7 +33,7 @@ pub const OF_KEYS: [&str; 9] = [
 
 /// Every place of the record and its logs, in the order of the steps of a write.
 #[cfg(feature = "failpoints")]
-pub const ALL: [&str; 28] = [
+pub const ALL: [&str; 29] = [
     // A segment is made.
     "segment-created",
     "segment-allocated",
@@ -55,6 +55,7 @@ pub const ALL: [&str; 28] = [
     "lock-swapped",
     "some-files-written",
     "files-written",
+    "checkpoint-cosigned",
     "checkpoint-put",
     "needless-removed",
     "round-told",

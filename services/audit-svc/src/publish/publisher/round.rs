@@ -38,6 +38,7 @@ impl Publisher {
             self.tell();
             pending = self.runtime.block_on(witnesses.cosign(&self.store, pending));
         }
+        point!("checkpoint-cosigned");
         for (id, signed) in pending {
             self.publish(id, signed)?;
         }
