@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use hongyan_integration_tests::harness::wait;
+use hongyan_integration_tests::harness::{judge::all_leaves, wait};
 use hongyan_proto::{
-    audit::v1::{GetStatisticsRequest, StatisticsRow},
+    audit::v1::{GetStatisticsRequest, QueryRequest, StatisticsRow},
     common::v1::MessageClass,
 };
 use serde_json::json;
@@ -96,4 +96,64 @@ async fn every_message_counts_once_by_its_tenant_carrier_class_hour_and_fate() {
         (0, BTreeMap::new()),
         "{rows:?}"
     );
+
+    let stats = async |args: &[&str]| {
+        let args = [&["audit", "stats"], args].concat();
+        mesh.cli(OPERATOR).unwrap().run(&args).await.unwrap()
+    };
+    let all = stats(&[]).await;
+    assert!(
+        !all.success && all.stdout.contains("60.0") && all.stdout.contains("UNDELIVERED MK:0001"),
+        "{}",
+        all.stdout
+    );
+    let kept = stats(&["--tenant", "binhai-hrss", "--carrier", "china_telecom"]).await;
+    assert!(kept.success && kept.stdout.contains("100.0"), "{}", kept.stdout);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_index_that_is_deleted_is_built_anew_with_the_same_answers() {
+    let mut mesh = OwnMesh::start().await;
+    let client = mesh.client(INSURER).await.unwrap();
+    let mut ids = Vec::new();
+    for _ in 0..20 {
+        ids.push(accept(&client, fresh_request(MessageClass::Notice, "您的保单已生效。")).await);
+    }
+    for id in &ids {
+        final_state(&client, id).await;
+    }
+    let operator = mesh.client(OPERATOR).await.unwrap();
+    let rows = async || {
+        let mut audit = operator.audit()?;
+        let rows = audit.get_statistics(GetStatisticsRequest::default()).await?;
+        let rows = rows.into_inner().rows;
+        let delivered: u64 = rows.iter().map(|row| row.delivered).sum();
+        anyhow::ensure!(delivered == 20, "{delivered} delivered");
+        Ok(rows)
+    };
+    let lives = async || {
+        let mut lives = Vec::new();
+        for (id, newest_first) in ids.iter().zip([false, true].into_iter().cycle()) {
+            let about = QueryRequest {
+                message_id: id.clone(),
+                newest_first,
+                ..QueryRequest::default()
+            };
+            lives.push(all_leaves(&mut operator.audit()?, about).await?);
+        }
+        Ok::<_, anyhow::Error>(lives)
+    };
+    let before = wait::until_ok("every fate on record", PATIENCE, rows)
+        .await
+        .unwrap();
+    let told = lives().await.unwrap();
+    assert!(told.iter().all(|life| life.len() >= 3), "{told:?}");
+    mesh.kill("audit-svc").unwrap();
+    std::fs::remove_dir_all(mesh.layout.audit_data().join("index")).unwrap();
+    mesh.restart("audit-svc").await.unwrap();
+    assert_eq!(
+        wait::until_ok("the same rows", PATIENCE, rows).await.unwrap(),
+        before
+    );
+    assert_eq!(lives().await.unwrap(), told);
 }
