@@ -5,15 +5,22 @@
 //! | 1 | `RECORD_LOG_PRUNED` goes on record, in the class `meta`, and under a checkpoint | the number of the event is the log's own, so it stands there once |
 //! | 2 | a mark says that entries of the log may be missing | the next start goes on with step 3 |
 //! | 3 | the entries go, from the first to the last | the same |
+//!
+//! When no log of a half-year has entries any more and the longest time is over, the keys of its subjects go as well, put on
+//! record first in the same way (`RECORD_KEYS_EXPIRED`).
 
 use std::{sync::Arc, time::Duration};
 
+use hongyan_proto::audit::v1::AuditEvent;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
+    keys::{KEYS_EXPIRED, KeysError, SubjectKeys},
     own,
     publish::{Pruning, Publication, PublishError, State},
-    record::{Class, Clock, FinalCheckpoint, Numbered, Placed, Record, Stopped, Submission, turn},
+    record::{
+        Class, Clock, FinalCheckpoint, LogId, Numbered, Period, Placed, Record, Stopped, Submission, turn,
+    },
 };
 
 /// How often the calendar is looked at.
@@ -55,6 +62,17 @@ impl Retention {
         }
     }
 
+    /// Whether the keys of a half-year have to go: every class has an end, the longest is over, and no log of that time has
+    /// entries.
+    fn keys_are_over(self, state: &State, period: Period, now_unix_ms: i64) -> bool {
+        let months = Class::ALL.map(|class| self.months(class));
+        let longest = months.into_iter().max().unwrap_or_default();
+        let has_entries = |log: &LogId| log.period() == period && !state.pruned.contains(log);
+        !months.contains(&0)
+            && period.ended_unix_ms(longest) <= now_unix_ms
+            && !state.logs.keys().any(has_entries)
+    }
+
     /// The logs whose entries have to go at this time: closed, published to their end, and over for long enough. Those
     /// that went already are among them.
     fn over(self, state: &State, now_unix_ms: i64) -> Vec<FinalCheckpoint> {
@@ -73,6 +91,7 @@ pub(crate) struct Keeper {
     pub(crate) record: Record,
     pub(crate) publication: Publication,
     pub(crate) pruning: Pruning,
+    pub(crate) keys: SubjectKeys,
     /// Who puts it on record: the SPIFFE id of this process.
     pub(crate) actor: String,
     pub(crate) clock: Clock,
@@ -87,6 +106,8 @@ enum NotDropped {
     Ended(#[from] crate::publish::Ended),
     #[error("it was not put on record: {0:?}")]
     Unrecorded(Placed),
+    #[error(transparent)]
+    Keys(#[from] KeysError),
     #[error(transparent)]
     Files(#[from] PublishError),
 }
@@ -117,7 +138,28 @@ impl Keeper {
                 tracing::error!(%error, log = %over.log, "entries whose time is over cannot be dropped; it is tried again");
             }
         }
+        if let Err(error) = self.drop_keys().await {
+            failing += 1;
+            tracing::error!(%error, "keys whose time is over cannot be dropped; it is tried again");
+        }
         metrics::gauge!("hongyan_audit_retention_failing").set(f64::from(failing));
+    }
+
+    async fn drop_keys(&self) -> Result<(), NotDropped> {
+        // What an earlier process left.
+        self.keys.wipe_retired().await?;
+        for period in self.keys.periods().await? {
+            let state = self.publication.state();
+            if self.retention.keys_are_over(&state, period, (self.clock)()) {
+                let about = [("period", period.to_string())];
+                let event = own::event(KEYS_EXPIRED, "OK", &self.actor, about);
+                self.record_once(format!("retention/keys/{period}"), event)
+                    .await?;
+                tracing::info!(%period, "the keys of a half-year are destroyed: the time of its logs is over");
+                self.keys.expire(period).await?;
+            }
+        }
+        Ok(())
     }
 
     async fn drop_entries(&self, over: &FinalCheckpoint) -> Result<(), NotDropped> {
@@ -128,15 +170,20 @@ impl Keeper {
         Ok(self.pruning.drop_entries(over).await?)
     }
 
-    /// Once for each log, and so that no copy of the directory lacks the entries and not yet has the event.
     async fn put_on_record(&self, over: &FinalCheckpoint) -> Result<(), NotDropped> {
         let months = self.retention.months(over.log.class());
         let attributes = turn::pruned_attributes(over, months);
+        let event = own::event(turn::PRUNED, "OK", &self.actor, attributes);
+        self.record_once(format!("retention/{}", over.log), event).await
+    }
+
+    /// Once for each producer, and so that no copy of the directory lacks what was dropped and not yet has the event.
+    async fn record_once(&self, producer: String, event: AuditEvent) -> Result<(), NotDropped> {
         let numbered = Numbered {
-            producer: Arc::from(format!("retention/{}", over.log)),
+            producer: Arc::from(producer),
             epoch: 1,
             seq: 1,
-            event: own::event(turn::PRUNED, "OK", &self.actor, attributes),
+            event,
         };
         let placed = self.record.append(vec![Submission::Numbered(numbered)]).await?;
         let through = match placed.first() {

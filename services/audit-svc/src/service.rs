@@ -74,6 +74,7 @@ pub async fn build(settings: Settings, ctx: Context) -> Result<Service, BuildErr
         record: record.clone(),
         publication: logs.publication.clone(),
         pruning: publisher.pruning(),
+        keys: keys.clone(),
         actor: actor.clone(),
         clock: Arc::new(now_unix_ms),
     };

@@ -400,6 +400,7 @@ impl Aged {
             record: self.kept.record.clone(),
             publication: self.kept.logs().publication.clone(),
             pruning: self.kept.pruning.clone(),
+            keys: self.kept.keys.clone(),
             actor: "spiffe://hongyan.test/svc/audit".to_owned(),
             clock: Arc::new(move || clock.load(Ordering::SeqCst)),
         };

@@ -187,6 +187,8 @@ impl SubjectKeys {
                     per_period.push((period, keys));
                     damage = damage.or(found);
                 }
+                // Its keys have expired meanwhile.
+                Err(KeysError::Missing { slot: 0, .. }) => {}
                 // One file that is damaged must not save the keys in the others.
                 Err(error @ (KeysError::Damaged { .. } | KeysError::Missing { .. })) => {
                     damage = damage.or(Some(error));

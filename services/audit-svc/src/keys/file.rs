@@ -117,7 +117,13 @@ impl KeyFile {
             .read(true)
             .write(true)
             .open(&path)
-            .map_err(KeysError::io("opening", &path))?;
+            .map_err(|error| match error.kind() {
+                io::ErrorKind::NotFound => KeysError::Missing {
+                    path: path.clone(),
+                    slot: 0,
+                },
+                _ => KeysError::io("opening", &path)(error),
+            })?;
         let slots = length(&file, &path)? / SLOT_OCTETS as u64;
         let next = u32::try_from(slots).map_err(|_| KeysError::Full(path.clone()))?;
         let opened = Self { path, file, next };

@@ -6,7 +6,7 @@
 
 use std::{
     collections::HashMap,
-    fs,
+    fs, io,
     path::{Path, PathBuf},
     time::Instant,
 };
@@ -20,6 +20,7 @@ use zeroize::Zeroizing;
 
 use super::{
     error::KeysError,
+    expiring::RETIRED,
     file::{self, KeyFile},
     sealed::{KEY_OCTETS, Key, SubjectKey},
     slot::{KeyId, Slot, State, SubjectTag},
@@ -57,6 +58,8 @@ pub(crate) enum Command {
         erasure: Uuid,
         answer: Answer<u32>,
     },
+    /// Take the file of this period out of use.
+    Retire { period: Period, answer: Answer<()> },
     /// Wrap some slots of this period under the active key-encryption key. Answers what was done.
     Rewrap {
         period: Period,
@@ -170,6 +173,9 @@ impl Keeper {
                     answer,
                 }) => {
                     tell(answer, self.destroy(period, &slots, &tag, erasure))?;
+                }
+                Some(Command::Retire { period, answer }) => {
+                    tell(answer, self.retire(period))?;
                 }
                 Some(Command::Rewrap { period, from, answer }) => {
                     tell(answer, self.rewrap(period, from))?;
@@ -321,6 +327,25 @@ impl Keeper {
             }
         }
         Ok(u32::try_from(living.len()).unwrap_or(u32::MAX))
+    }
+
+    fn retire(&mut self, period: Period) -> Result<(), KeysError> {
+        if self
+            .current
+            .as_ref()
+            .is_some_and(|current| current.period == period)
+        {
+            self.current = None;
+        }
+        let path = file::path(&self.dir, period);
+        let mut retired = path.clone().into_os_string();
+        retired.push(".");
+        retired.push(RETIRED);
+        match fs::rename(&path, &retired) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            Err(error) => Err(KeysError::io("renaming", &path)(error)),
+            Ok(()) => file::sync_dir(&self.dir),
+        }
     }
 
     fn rewrap(&self, period: Period, from: u32) -> Result<Rewrapped, KeysError> {

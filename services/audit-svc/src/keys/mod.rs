@@ -21,11 +21,17 @@
 //! anywhere ends in "destroyed and on record", once. No unwrapped key outlives the event that it was unwrapped for; an
 //! event that is being sealed while its subject's key is destroyed goes on record as one that nobody can open.
 //!
+//! # The end of a half-year
+//!
+//! When the time of all logs of a half-year is over and their entries are dropped, its keys are destroyed as a whole
+//! (`RECORD_KEYS_EXPIRED` on record): copies of the entries that others have open for nobody from then on.
+//!
 //! What is not promised: that copies of the key directory are gone (backups, snapshots, what a disk keeps of overwritten
 //! sectors). For these the key-encryption key is the second hand: rotate it, let the pass end, destroy the old one.
 
 mod erasing;
 mod error;
+mod expiring;
 mod file;
 mod intake;
 mod keeper;
@@ -59,6 +65,9 @@ use keeper::{Command, Keeper};
 pub(crate) const KEY_DESTROYED: &str = "KEY_DESTROYED";
 /// The action of the event that says that a person's data was asked for.
 pub(crate) const KEY_USED: &str = "KEY_USED";
+
+/// The action of the event that says that the keys of a half-year are gone because its time is over.
+pub(crate) const KEYS_EXPIRED: &str = "RECORD_KEYS_EXPIRED";
 
 const LOCK_FILE: &str = "lock";
 /// Requests that may wait for the disk; more wait with their callers.

@@ -9,14 +9,16 @@ use hongyan_config::SecretFile;
 use hongyan_envelope::Keyring;
 
 use hongyan_proto::audit::v1::AuditEvent;
+use tokio::sync::{mpsc, oneshot};
 
 use super::{
     KeysError, OpenedKeys,
     file::{self, KeyFile},
     intake::PRODUCERS_CONTEXT,
-    keeper,
+    keeper::{self, Command, Keeper},
     sealed::{self, SubjectKey},
 };
+use crate::record::Period;
 
 /// A key file with keys of one repeated octet each, the last one active.
 pub(crate) fn keyring(keys: &[(&str, u8)], tag: u8) -> String {
@@ -49,19 +51,49 @@ pub(crate) fn sealed(personal: &[u8]) -> Bytes {
     mesh.seal(PRODUCERS_CONTEXT, personal).unwrap().into()
 }
 
-/// Opens the keys in `dir/keys`; their keyrings are written where they are missing.
-pub(crate) async fn open(dir: &Path) -> Result<OpenedKeys, KeysError> {
-    let mut keyrings = Vec::new();
+fn write_keyrings(dir: &Path) {
+    fs::create_dir_all(dir).unwrap();
     for (name, text) in [("mesh.json", mesh()), ("kek.json", kek())] {
         let path = dir.join(name);
         if !path.exists() {
             fs::write(&path, text).unwrap();
         }
-        keyrings.push(LiveKeyring::load(SecretFile::new(path)).await.unwrap());
+    }
+}
+
+/// Opens the keys in `dir/keys`; their keyrings are written where they are missing.
+pub(crate) async fn open(dir: &Path) -> Result<OpenedKeys, KeysError> {
+    write_keyrings(dir);
+    let mut keyrings = Vec::new();
+    for name in ["mesh.json", "kek.json"] {
+        let file = SecretFile::new(dir.join(name));
+        keyrings.push(LiveKeyring::load(file).await.unwrap());
     }
     let kek = keyrings.pop().unwrap();
     let mesh = keyrings.pop().unwrap();
     super::open(&dir.join("keys"), "hongyan.test", mesh, kek)
+}
+
+/// Makes a person's key of any half-year in `dir/keys`, which nobody else has open.
+pub(crate) async fn key_of(dir: &Path, period: Period, person: u8) {
+    write_keyrings(dir);
+    let kek = LiveKeyring::load(SecretFile::new(dir.join("kek.json")))
+        .await
+        .unwrap();
+    fs::create_dir_all(dir.join("keys")).unwrap();
+    let keeper = Keeper::open(&dir.join("keys"), kek).unwrap();
+    let (commands, queue) = mpsc::channel(1);
+    let (answer, answered) = oneshot::channel();
+    let thread = std::thread::spawn(move || keeper.run(queue));
+    let tags = vec![[person; 32]];
+    let command = Command::Keys { period, tags, answer };
+    commands
+        .send(command)
+        .await
+        .unwrap_or_else(|_| panic!("the thread ended"));
+    answered.await.unwrap().unwrap();
+    drop(commands);
+    thread.join().unwrap().unwrap();
 }
 
 /// Tries to open the personal data of events with all that there is below `dir`: the mesh's keyring, the key-encryption

@@ -17,7 +17,7 @@ use super::{
     KEY_DESTROYED, KeysError, OpenedKeys, Order, Sealed, SubjectKeys,
     file::{self, KeyFile},
     intake::PRODUCERS_CONTEXT,
-    keeper::{Command, Keeper},
+    keeper::Command,
     slot::{SLOT_OCTETS, Slot, State},
     testing::{self, keyring},
 };
@@ -116,24 +116,7 @@ async fn opened(keys: &SubjectKeys, event: &AuditEvent) -> Option<Vec<u8>> {
 
 /// A key in the file of a half-year that has ended.
 async fn key_of_earlier(house: &House, person: u8) {
-    let (_, kek) = house.keyrings().await;
-    fs::create_dir_all(house.path("keys")).unwrap();
-    let keeper = Keeper::open(&house.path("keys"), kek).unwrap();
-    let (commands, queue) = tokio::sync::mpsc::channel(1);
-    let (answer, answered) = tokio::sync::oneshot::channel();
-    let thread = std::thread::spawn(move || keeper.run(queue));
-    let tags = vec![[person; 32]];
-    commands
-        .send(Command::Keys {
-            period: earlier(),
-            tags,
-            answer,
-        })
-        .await
-        .unwrap_or_else(|_| panic!("the thread ended"));
-    answered.await.unwrap().unwrap();
-    drop(commands);
-    thread.join().unwrap().unwrap();
+    testing::key_of(house.dir.path(), earlier(), person).await;
 }
 
 fn slots(path: &Path) -> Vec<Slot> {
@@ -379,4 +362,37 @@ async fn a_clock_that_goes_back_makes_no_key_for_a_period_that_has_ended() {
     assert_eq!(late[0].period, now());
     assert_eq!(event.sealed[7..23], late[0].id.0);
     assert!(KeyFile::open_earlier(&house.path("keys"), earlier()).is_err());
+}
+
+#[tokio::test]
+async fn a_half_year_whose_time_is_over_loses_all_its_keys_at_once() {
+    let house = House::new();
+    for person in 1..=3 {
+        key_of_earlier(&house, person).await;
+    }
+    let path = file::path(&house.path("keys"), earlier());
+    let first = house.open().await;
+    let event = taken_in(&first.keys, house.event(1)).await;
+    assert_eq!(first.keys.periods().await.unwrap(), [earlier(), now()]);
+    // Killed between the two steps: renamed, and not overwritten.
+    fs::copy(&path, house.path("keys/2020h1.keys.expired")).unwrap();
+    first.keys.expire(earlier()).await.unwrap();
+    first.keys.expire(earlier()).await.unwrap();
+    assert_eq!(first.keys.periods().await.unwrap(), [now()]);
+    let names = fs::read_dir(house.path("keys")).unwrap();
+    let names: Vec<_> = names
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .filter(|name| name.contains("keys"))
+        .collect();
+    assert_eq!(names, [format!("{}.keys", now())]);
+    assert_eq!(opened(&first.keys, &event).await.as_deref(), Some(PERSONAL));
+    assert_eq!(first.keys.erase(&order(2)).await.unwrap().keys, 0);
+    // The newest may go as well, where nothing came for so long.
+    first.keys.expire(now()).await.unwrap();
+    assert_eq!(
+        first.keys.look_into(&event, true).await.unwrap(),
+        Sealed::Unreadable
+    );
+    let new = taken_in(&first.keys, house.event(1)).await;
+    assert_eq!(opened(&first.keys, &new).await.as_deref(), Some(PERSONAL));
 }

@@ -95,6 +95,7 @@ async fn keeper(kept: &Kept, now: &Arc<AtomicI64>) -> Keeper {
         record: kept.record.clone(),
         publication: kept.logs().publication.clone(),
         pruning: kept.pruning.clone(),
+        keys: kept.keys.clone(),
         actor: "spiffe://hongyan.test/svc/audit".to_owned(),
         clock: Arc::new(move || now.load(Ordering::SeqCst)),
     }
@@ -244,4 +245,49 @@ async fn entries_go_when_their_time_is_over_and_every_proof_stays() {
         matches!(refused, RecoveryError::Logs(PublishError::Tile { log, .. }) if log == sms()),
         "{refused}"
     );
+}
+
+#[tokio::test]
+async fn the_keys_of_a_half_year_go_when_none_of_its_logs_has_entries() {
+    let dir = tempfile::tempdir().unwrap();
+    let (h1, h2) = (Period::of(H1), Period::of(OVER - 1));
+    for period in [h1, h2] {
+        crate::keys::testing::key_of(dir.path(), period, 1).await;
+    }
+    let now = Arc::new(AtomicI64::new(H1));
+    let kept = open(dir.path(), &now).await;
+    append(&kept, 1, 10).await;
+    kept.record.append_own(event("MESSAGE_FINAL")).await.unwrap();
+    let file = |period| dir.path().join(format!("keys/{period}.keys"));
+    let look = async || keeper(&kept, &now).await.look().await;
+
+    // A day before, and while one log of the time has its entries.
+    now.store(h1.ended_unix_ms(36) - 1, Ordering::SeqCst);
+    append(&kept, 11, 10).await;
+    look().await;
+    assert!(file(h1).exists());
+    now.store(h1.ended_unix_ms(36), Ordering::SeqCst);
+    append(&kept, 21, 10).await;
+    look().await;
+    look().await;
+    let state = kept.logs().publication.state();
+    let of_h1 = state.logs.keys().filter(|log| log.period() == h1);
+    assert_eq!(of_h1.filter(|log| !state.pruned.contains(log)).count(), 0);
+    assert!(!file(h1).exists() && file(h2).exists());
+    let never = Retention {
+        cdr: 0,
+        ..Retention::default()
+    };
+    assert!(!never.keys_are_over(&state, h1, i64::MAX));
+    assert!(Retention::default().keys_are_over(&state, h1, h1.ended_unix_ms(36)));
+    let mut found = 0;
+    for (log, published) in state.logs.iter().filter(|(log, _)| !state.pruned.contains(log)) {
+        for index in 0..published.size {
+            let entry = kept.logs().store.entry(*log, index, published.size).await;
+            let entry = String::from_utf8_lossy(&entry.unwrap()).into_owned();
+            found += usize::from(entry.contains("RECORD_KEYS_EXPIRED"));
+        }
+    }
+    assert_eq!(found, 1);
+    kept.close().await;
 }
