@@ -1,22 +1,21 @@
 //! The record's way in from Redis, against a real server that is killed.
 #![allow(clippy::unwrap_used, reason = "a panic is how a test says no")]
 
+#[path = "streams/sealed.rs"]
+mod sealed;
 #[path = "../../../shared/queue/tests/support/mod.rs"]
 mod support;
 
-use std::{collections::BTreeMap, fs, ops::ControlFlow, path::Path, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, ops::ControlFlow, path::Path, sync::Arc, time::Duration};
 
 use hongyan_audit_svc::{
     index::Index,
-    keys::{KeysError, OpenedKeys},
+    keys::KeysError,
     publish::TileStore,
     record::{Host, Record},
     recovery::{Places, Recovered, recover},
     stream::{self, StreamSink},
 };
-use hongyan_chassis::LiveKeyring;
-use hongyan_config::SecretFile;
-use hongyan_envelope::Keyring;
 use hongyan_proto::audit::v1::{AuditEvent, Leaf};
 use hongyan_queue::{Redis, Script, keys, lua};
 use hongyan_tlog::key::{Algorithm, Signer};
@@ -25,21 +24,6 @@ use support::PrivateRedis;
 use tokio::{runtime::Handle, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
-
-/// Base64 of 32 octets of one letter each.
-const MESH: &str = r#"{"active":"m1","keys":{"m1":"YWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWE="},"tag_key":"YmJiYmJiYmJiYmJiYmJiYmJiYmJiYmJiYmJiYmJiYmI="}"#;
-const KEK: &str = r#"{"active":"k1","keys":{"k1":"Y2NjY2NjY2NjY2NjY2NjY2NjY2NjY2NjY2NjY2NjY2M="},"tag_key":"ZGRkZGRkZGRkZGRkZGRkZGRkZGRkZGRkZGRkZGRkZGQ="}"#;
-
-async fn open_keys(dir: &Path) -> OpenedKeys {
-    let mut keyrings = Vec::new();
-    for (name, text) in [("mesh.json", MESH), ("kek.json", KEK)] {
-        fs::write(dir.join(name), text).unwrap();
-        keyrings.push(LiveKeyring::load(SecretFile::new(dir.join(name))).await.unwrap());
-    }
-    let kek = keyrings.remove(1);
-    let mesh = keyrings.remove(0);
-    hongyan_audit_svc::keys::open(&dir.join("keys"), "hongyan.test", mesh, kek).unwrap()
-}
 
 /// A record that follows the streams of a server.
 struct Running {
@@ -85,7 +69,7 @@ impl Running {
         let record = opened.record;
         let (index, follow) = Index::open(&dir.join("index"), record.head().size, logs).unwrap();
         let (stop, stop_behind) = (CancellationToken::new(), CancellationToken::new());
-        let keys = open_keys(dir).await;
+        let keys = sealed::open_keys(dir).await;
         let sink = StreamSink {
             record: record.clone(),
             index,
@@ -324,45 +308,6 @@ async fn a_redis_that_numbers_twice_loses_no_event() {
         (event.action.as_str(), event.attributes["reused_seq"].as_str()),
         ("SECOND", "1")
     );
-    running.stop().await;
-}
-
-#[tokio::test]
-async fn personal_data_is_sealed_anew_and_what_nobody_can_open_is_put_aside() {
-    let server = PrivateRedis::start();
-    let redis = server.connect().await;
-    let dir = tempfile::tempdir().unwrap();
-    let mesh = Keyring::parse(MESH).unwrap();
-    let about = |action: &str, sealed: Vec<u8>| AuditEvent {
-        subject_tag: vec![7; 32].into(),
-        sealed: sealed.into(),
-        ..event(action)
-    };
-    let sealed = mesh.seal(b"audit-personal", "张三".as_bytes()).unwrap();
-    send(&redis, &about("GOOD", sealed.clone())).await;
-    send(&redis, &about("GARBAGE", vec![9; 80])).await;
-    send(&redis, &event("PLAIN")).await;
-    send(&redis, &about("GOOD_AGAIN", sealed.clone())).await;
-    let running = Running::start(dir.path(), &redis).await;
-    running.reaches(4).await;
-    all_settled(&redis).await;
-    let actions: Vec<_> = running.actions().into_keys().collect();
-    assert_eq!(actions, ["ENTRY_REFUSED", "GOOD", "GOOD_AGAIN", "PLAIN"]);
-    for leaf in running.leaves() {
-        let event = leaf.event.unwrap();
-        match event.action.as_str() {
-            "ENTRY_REFUSED" => assert!(
-                event.attributes["why"].contains("sealed must be sealed under a key"),
-                "{:?}",
-                event.attributes
-            ),
-            "PLAIN" => assert!(event.sealed.is_empty()),
-            _ => {
-                assert_eq!(event.sealed[0], 2, "in the record's own form");
-                assert!(mesh.open(b"audit-personal", &event.sealed).is_err());
-            }
-        }
-    }
     running.stop().await;
 }
 
