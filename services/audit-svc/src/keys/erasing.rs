@@ -155,12 +155,13 @@ impl SubjectKeys {
 
     /// Takes away an order that is on record as done.
     pub(crate) async fn forget(&self, order: &Order) -> Result<(), KeysError> {
-        let path = order.path(&self.dir);
+        let (path, dir) = (order.path(&self.dir), self.dir.clone());
         blocking(move || match fs::remove_file(&path) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => {
                 Err(KeysError::io("removing", &path)(error))
             }
-            _ => Ok(()),
+            // An order that came back with a power cut would destroy keys that were made since.
+            _ => sync_dir(&dir.join(FOLDER)),
         })
         .await
     }

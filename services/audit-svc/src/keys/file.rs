@@ -68,8 +68,9 @@ impl KeyFile {
         if octets < SLOT_OCTETS as u64 {
             // A head that was cut: nothing stood behind it yet.
             write_head(&mut file, &path, period)?;
-            sync_dir(dir)?;
         }
+        // Also where the file is there: who made it may have ended before its name was on disk.
+        sync_dir(dir)?;
         let whole = (length(&file, &path)? / SLOT_OCTETS as u64).max(1);
         let next = u32::try_from(whole).map_err(|_| KeysError::Full(path.clone()))?;
         let opened = Self { path, file, next };

@@ -273,6 +273,7 @@ async fn an_order_that_a_kill_left_is_finished_with_what_it_had_destroyed_before
             panic!("not numbered")
         };
         assert_eq!((&*numbered.producer, numbered.seq), ("audit-svc/erasures", 1));
+        assert!(numbered.producer.starts_with(crate::record::ONCE));
         assert_eq!(numbered.event.attributes["keys_destroyed"], "2");
         assert_eq!(
             numbered.event.attributes["periods"],

@@ -237,7 +237,7 @@ impl Publisher {
                 self = returned;
                 if result? == Round::Cut {
                     due = Instant::now();
-                } else if end.is_cancelled() && self.is_unpublished() {
+                } else if end.is_cancelled() && (self.is_unpublished() || self.store_fails) {
                     // What witnesses did not cosign now, or a bucket did not take, waits for the next start.
                     return Ok(());
                 }

@@ -33,6 +33,7 @@ pub use fit::{Base, Misfit};
 pub use log_id::{Class, LogId, NoLogId};
 pub use open::{Alone, OpenError, Outside};
 pub use period::Period;
+pub(crate) use sequence::ONCE;
 pub use sequence::{Gap, Refusal};
 pub use sequencer::{Numbered, Place, Placed, Rejected, Submission};
 pub(crate) use snapshot_file::write as write_snapshot;

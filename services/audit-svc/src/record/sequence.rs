@@ -15,6 +15,11 @@ const MAX_RUNS: usize = 4_096;
 const MAX_EPOCHS: usize = 65_536;
 /// Above [`MAX_EPOCHS`] an epoch that was silent for so long is forgotten: 24 hours.
 const FORGET_AFTER_MS: i64 = 24 * 3_600 * 1_000;
+/// Above [`MAX_EPOCHS`] one of a producer whose epochs have one event each is forgotten behind so much: ten minutes, in
+/// which it may come again. A thousand erasures must not keep other producers out.
+const FORGET_ONCE_AFTER_MS: i64 = 600_000;
+/// What such a producer's name begins with. Nobody outside this process can have one.
+pub(crate) const ONCE: &str = "audit-svc/";
 /// The number of an epoch's first event. A producer that begins with 0 does no harm.
 const FIRST: u64 = 1;
 
@@ -87,7 +92,7 @@ impl Sequences {
             .is_some_and(|epochs| epochs.contains_key(&epoch));
         if !known {
             if self.epochs >= MAX_EPOCHS {
-                self.forget_one(now_unix_ms)?;
+                self.forget(now_unix_ms)?;
             }
             self.epochs += 1;
         }
@@ -164,13 +169,37 @@ impl Sequences {
             Some(_) => i64::MAX,
             None => now_unix_ms.saturating_sub(age_ms),
         };
-        let behind = seen.runs.last_key_value().map_or(FIRST, |(_, run)| run.last + 1);
-        let tail = up_to.filter(|last| *last >= behind).map(|last| (behind, last));
+        // Behind the last number that there is, nothing can be missing.
+        let behind = match seen.runs.last_key_value() {
+            Some((_, run)) => run.last.checked_add(1),
+            None => Some(FIRST),
+        };
+        let tail = up_to.zip(behind).filter(|(last, behind)| last >= behind);
+        let tail = tail.map(|(last, behind)| (behind, last));
         let between = seen.gaps(shown_by);
         let wanted = up_to.unwrap_or(u64::MAX);
         let between = between.filter(|(first, _)| *first <= wanted);
         let between = between.map(|(first, last)| (first, last.min(wanted)));
         between.chain(tail).take(limit).collect()
+    }
+
+    /// Makes room for an epoch.
+    fn forget(&mut self, now_unix_ms: i64) -> Result<(), Refusal> {
+        let long_ago = now_unix_ms.saturating_sub(FORGET_ONCE_AFTER_MS);
+        let mut forgotten = 0;
+        self.producers.retain(|producer, epochs| {
+            if producer.starts_with(ONCE) {
+                let before = epochs.len();
+                epochs.retain(|_, seen| seen.heard_unix_ms > long_ago);
+                forgotten += before - epochs.len();
+            }
+            !epochs.is_empty()
+        });
+        self.epochs -= forgotten;
+        if forgotten > 0 {
+            return Ok(());
+        }
+        self.forget_one(now_unix_ms)
     }
 
     /// Forgets the epoch that was silent longest, if that is long enough.
@@ -259,7 +288,7 @@ mod tests {
 
     use proptest::{prop_assert_eq, proptest};
 
-    use super::{FORGET_AFTER_MS, MAX_EPOCHS, MAX_RUNS, Refusal, Sequences, Sighting};
+    use super::{FORGET_AFTER_MS, FORGET_ONCE_AFTER_MS, MAX_EPOCHS, MAX_RUNS, Refusal, Sequences, Sighting};
 
     fn gaps(sequences: &Sequences, now: i64) -> Vec<(u64, u64)> {
         sequences
@@ -331,6 +360,36 @@ mod tests {
         }
         assert_eq!(sequences.missing((&producer, 5), (100, 60), Some(9), 2).len(), 2);
         assert_eq!(sequences.missing((&producer, 6), (100, 60), Some(2), 2), [(1, 2)]);
+    }
+
+    #[test]
+    fn numbers_that_are_used_once_keep_no_producer_out() {
+        let mut sequences = Sequences::default();
+        let once: Arc<str> = "audit-svc/erasures".into();
+        for epoch in 1..=MAX_EPOCHS as u64 {
+            sequences.see(&once, epoch, 1, 0).unwrap();
+        }
+        let (first, second) = (Arc::from("verify-svc-1"), Arc::from("verify-svc-2"));
+        let early = FORGET_ONCE_AFTER_MS - 1;
+        assert_eq!(sequences.see(&first, 1, 1, early), Err(Refusal::TooManyProducers));
+        assert_eq!(sequences.see(&once, 9, 1, early), Ok(Sighting::Seen));
+        assert_eq!(sequences.see(&first, 1, 1, early + 1), Ok(Sighting::New));
+        assert_eq!(sequences.see(&second, 1, 1, early + 1), Ok(Sighting::New));
+        // It was heard again a moment ago.
+        assert!(sequences.knows(&once, 9, 1));
+        assert_eq!(sequences.epochs, sequences.epochs().count());
+        assert_eq!(sequences.epochs, 3);
+    }
+
+    #[test]
+    fn the_largest_number_is_one_like_others() {
+        let mut sequences = Sequences::default();
+        let producer: Arc<str> = "stream:{p0}:audit".into();
+        sequences.see(&producer, 5, u64::MAX, 0).unwrap();
+        let missing = |up_to| sequences.missing((&producer, 5), (100_000, 60), up_to, 9);
+        assert_eq!(missing(Some(u64::MAX)), [(1, u64::MAX - 1)]);
+        assert_eq!(missing(None), [(1, u64::MAX - 1)]);
+        assert_eq!(missing(Some(7)), [(1, 7)]);
     }
 
     #[test]

@@ -1,8 +1,11 @@
 //! What is done with a batch of entries: on record first, settled then.
 
+use std::sync::Arc;
+
 use hongyan_proto::audit::v1::AuditEvent;
 use hongyan_queue::{Entry, Group, QueueError};
 use tracing::Instrument as _;
+use uuid::Uuid;
 
 use super::{entry, spans::BatchSpans};
 use crate::{
@@ -10,7 +13,7 @@ use crate::{
     keys::{KeysError, SubjectKeys},
     known::{self, Again, Known},
     own,
-    record::{Numbered, Placed, Record, Stopped, Submission},
+    record::{Numbered, ONCE, Placed, Record, Stopped, Submission},
 };
 
 /// Why a batch was not settled. What is not settled comes again, and is known then.
@@ -92,7 +95,8 @@ impl Recorder {
             }
         }
         let fresh = settled.len();
-        self.settle_known(seen, spans, &mut settled).await?;
+        self.settle_known(seen, spans, &mut settled, &mut poisoned)
+            .await?;
         metrics::counter!("hongyan_audit_stream_events_total").increment(fresh as u64);
         metrics::counter!("hongyan_audit_duplicates_total").increment((settled.len() - fresh) as u64);
         for (nth, reason) in poisoned {
@@ -115,6 +119,7 @@ impl Recorder {
         seen: Vec<Work>,
         spans: &BatchSpans,
         settled: &mut Vec<usize>,
+        poisoned: &mut Vec<(usize, String)>,
     ) -> Result<(), Unsettled> {
         let again = seen.iter().map(|work| Again {
             producer: work.numbered.producer.clone(),
@@ -134,7 +139,7 @@ impl Recorder {
                 Known::Here(place) => spans.placed(work.nth, place.index),
                 // On record once, for as long as its log was kept.
                 Known::Gone => {}
-                Known::Reused(place) => {
+                Known::Reused(_) => {
                     let Numbered {
                         producer,
                         epoch,
@@ -143,10 +148,18 @@ impl Recorder {
                     } = work.numbered;
                     metrics::counter!("hongyan_audit_sequence_reused_total").increment(1);
                     tracing::error!(%producer, epoch, seq, "a stream used a number twice: Redis has lost writes that it acknowledged");
-                    self.record
-                        .append_own(renumbered(event, &producer, epoch, seq))
-                        .await?;
-                    spans.placed(work.nth, place.index);
+                    let again = renumbered(event, &producer, epoch, seq);
+                    let placed = self.record.append(vec![again]).await?;
+                    match placed.first() {
+                        Some(Placed::Recorded(place)) => spans.placed(work.nth, place.index),
+                        // The process ended before the entry was settled.
+                        Some(Placed::Duplicate) => {}
+                        other => {
+                            let why = format!("its number was used twice, and it takes no other: {other:?}");
+                            poisoned.push((work.nth, why));
+                            continue;
+                        }
+                    }
                 }
             }
             settled.push(work.nth);
@@ -188,8 +201,10 @@ impl Recorder {
     }
 }
 
-/// The event under a number of this service, with the number that it came with.
-fn renumbered(mut event: AuditEvent, producer: &str, epoch: u64, seq: u64) -> AuditEvent {
+/// The event under a number that it always gets, so that it is on record once however often it comes; with the number
+/// that it came with.
+fn renumbered(mut event: AuditEvent, producer: &str, epoch: u64, seq: u64) -> Submission {
+    let (first, second) = Uuid::try_parse(&event.event_id).unwrap_or_default().as_u64_pair();
     for (name, value) in [
         ("reused_producer", producer.to_owned()),
         ("reused_epoch", epoch.to_string()),
@@ -197,10 +212,46 @@ fn renumbered(mut event: AuditEvent, producer: &str, epoch: u64, seq: u64) -> Au
     ] {
         event.attributes.insert(name.to_owned(), value);
     }
-    event
+    Submission::Numbered(Numbered {
+        producer: Arc::from(format!("{ONCE}reused/{producer}/{epoch}/{seq}")),
+        epoch: first ^ second,
+        seq: 1,
+        event,
+    })
 }
 
 /// As long as an attribute may be.
 fn shortened(reason: &str) -> String {
     reason.chars().take(256).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use hongyan_proto::audit::v1::AuditEvent;
+
+    use super::renumbered;
+    use crate::record::Submission;
+
+    fn number(event_id: &str, seq: u64) -> (String, u64, u64) {
+        let event = AuditEvent {
+            event_id: event_id.to_owned(),
+            ..AuditEvent::default()
+        };
+        match renumbered(event, "stream:{p0}:audit", 7, seq) {
+            Submission::Numbered(numbered) => (numbered.producer.to_string(), numbered.epoch, numbered.seq),
+            Submission::Own(_) => panic!("it has no number of its own"),
+        }
+    }
+
+    #[test]
+    fn an_event_under_a_used_number_gets_the_same_other_one_every_time() {
+        let (one, two) = (
+            "018f3e2a-0000-7000-8000-000000000001",
+            "018f3e2a-0000-7000-8000-000000000002",
+        );
+        assert_eq!(number(one, 3), number(one, 3));
+        assert_eq!(number(one, 3).0, "audit-svc/reused/stream:{p0}:audit/7/3");
+        assert_ne!(number(one, 3), number(two, 3));
+        assert_ne!(number(one, 3), number(one, 4));
+    }
 }
