@@ -1,9 +1,9 @@
 //! An erasure in a process of its own that is killed, for real, at every place between two steps.
 
 use std::{
-    env,
+    env, fs,
     os::unix::process::ExitStatusExt as _,
-    path::{Path, PathBuf},
+    path::Path,
     process::{Command, Stdio},
 };
 
@@ -16,8 +16,8 @@ use super::{
 };
 use crate::{point, testing::Kept};
 
-const DIR: &str = "HONGYAN_ERASURE_DIR";
-const POINT: &str = "HONGYAN_ERASURE_POINT";
+/// In the directory that the process is started in: where it is to die. The record stands beside it.
+const POINT: &str = "point-of-death";
 /// Who is to be erased.
 const PERSON: u8 = 1;
 const NAME: &str = "张三丰";
@@ -26,23 +26,22 @@ const CHILD: &str = "rpc::erasure_kills::child";
 /// The process that is killed: this test, run again by the one below. By itself it does nothing.
 #[tokio::test]
 async fn child() {
-    let Some(dir) = env::var_os(DIR).map(PathBuf::from) else {
+    let Ok(point) = fs::read_to_string(POINT) else {
         return;
     };
-    let kept = Kept::open(&dir).await;
+    let kept = Kept::open(Path::new(".")).await;
     let rpc = kept.rpc();
-    let point = env::var(POINT).unwrap();
     fail::cfg_callback(point, || kill_process(getpid(), Signal::KILL).unwrap()).unwrap();
     append(&rpc, 10, vec![about(9, NAME)]).await.unwrap();
     erase(&rpc, PERSON, "request 42").await.unwrap();
 }
 
 fn run_and_die(dir: &Path, point: &str) {
+    fs::write(dir.join(POINT), point).unwrap();
     let mut command = Command::new(env::current_exe().unwrap());
     command.args([CHILD, "--exact", "--test-threads=1"]);
     let status = command
-        .env(DIR, dir)
-        .env(POINT, point)
+        .current_dir(dir)
         .stdout(Stdio::null())
         .stderr(Stdio::null())
         .status()
