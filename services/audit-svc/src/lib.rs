@@ -35,6 +35,7 @@
 //! and everybody else the published logs.
 
 mod event;
+mod hold;
 pub mod index;
 mod key_tasks;
 pub mod keys;

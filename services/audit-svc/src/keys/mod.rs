@@ -162,7 +162,7 @@ async fn blocking<T: Send + 'static>(
 fn lock(dir: &Path) -> Result<File, KeysError> {
     let path = dir.join(LOCK_FILE);
     let lock = File::create(&path).map_err(KeysError::io("creating", &path))?;
-    match lock.try_lock() {
+    match crate::hold::hold(&lock) {
         Ok(()) => Ok(lock),
         Err(TryLockError::WouldBlock) => Err(KeysError::Locked(dir.to_owned())),
         Err(TryLockError::Error(source)) => Err(KeysError::io("locking", &path)(source)),

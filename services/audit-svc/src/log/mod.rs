@@ -124,7 +124,7 @@ impl Recovered {
 fn lock(dir: &Path) -> Result<File, LogError> {
     let path = dir.join(LOCK_FILE);
     let file = File::create(&path).map_err(LogError::io("creating", &path))?;
-    match file.try_lock() {
+    match crate::hold::hold(&file) {
         Ok(()) => Ok(file),
         Err(TryLockError::WouldBlock) => Err(LogError::Locked(path)),
         Err(TryLockError::Error(source)) => Err(LogError::io("locking", &path)(source)),

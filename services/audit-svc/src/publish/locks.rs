@@ -35,7 +35,7 @@ impl Locks {
         }
         let path = dir.join(LOCK_FILE);
         let lock = File::create(&path).map_err(failed("creating", &path))?;
-        match lock.try_lock() {
+        match crate::hold::hold(&lock) {
             Ok(()) => Ok(Self {
                 dir: dir.to_owned(),
                 _lock: lock,
