@@ -54,7 +54,7 @@ impl Server {
             .with_context(|| format!("making a directory in {}", dir.display()))?;
         let mut options = MeshOptions::only(AUDIT)?;
         options.home = Home::Temporary(home);
-        options.set(AUDIT, "log.filter", "warn");
+        options.set(AUDIT, "log.filter", "warn,hongyan_audit_svc=info");
         options.set(AUDIT, "telemetry.sample_ratio", "0.01");
         let mesh = Mesh::start(options).await?;
         let appending = mesh.client(PRODUCERS).await?;
