@@ -123,16 +123,13 @@ async fn a_disk_that_refuses_ends_all_answers_and_the_status_says_why() {
     assert_told(&ask(&client, &unrecorded).await.unwrap_err());
     let told = tokio::time::timeout(PATIENCE, health.message()).await.unwrap();
     assert_eq!(told.unwrap().unwrap().status(), ServingStatus::NotServing);
-    status_says(
-        &mesh,
-        &[
-            "audit is not ready: record: the disk refused a write: writing ",
-            "File too large",
-        ],
-    )
-    .await;
-    let why = "verify is not ready: record: audit-svc takes no events: the record takes no events, the disk refused";
-    status_says(&mesh, &[why]).await;
+    // Whichever file was to be written first says so: a person's key, the journal, or what is published.
+    status_says(&mesh, &["audit is not ready: ", "File too large"]).await;
+    let why = [
+        "verify is not ready: record: audit-svc takes no events: ",
+        "File too large",
+    ];
+    status_says(&mesh, &why).await;
     // From here on nobody is asked, and paid, for an answer that could not be given.
     let asked = asked_upstream(&mesh).await;
     for person in 0..3 {
@@ -146,7 +143,7 @@ async fn a_disk_that_refuses_ends_all_answers_and_the_status_says_why() {
     audit.restart().unwrap();
     assert_eq!(audit.ended(PATIENCE).await.unwrap().code(), Some(69));
     // The first words of a service that is gone are kept by the one that heard them.
-    status_says(&mesh, &["audit does not answer: ", why]).await;
+    status_says(&mesh, &["audit does not answer: ", why[0], why[1]]).await;
     assert_told(&ask(&client, &question(2)).await.unwrap_err());
 
     mesh.disk("audit-svc", false).unwrap();

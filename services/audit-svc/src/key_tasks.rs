@@ -48,7 +48,10 @@ async fn watch(
             if let Ok(Ok(())) = ended {
                 return Ok(());
             }
-            appends.down("the disk refused a key");
+            match &ended {
+                Ok(Err(error)) => appends.down(&format!("the disk refused a key: {error}")),
+                _ => appends.down("the thread that writes keys panicked"),
+            }
             match ended {
                 Ok(end) => Ok(end?),
                 Err(_) => Err("the thread that writes keys panicked".into()),

@@ -38,6 +38,19 @@ impl Board {
         }
     }
 
+    /// A part of the process has ended for good. Where the part has said itself that it is down, that stands.
+    pub(crate) fn lost(&self, name: &str, why: &str) {
+        let is_told = self
+            .state
+            .borrow()
+            .missing
+            .keys()
+            .any(|(told, _)| &**told == name);
+        if !is_told {
+            self.hold(name, why);
+        }
+    }
+
     /// From here on the process is not ready, whatever the latches say.
     pub(crate) fn drain(&self) {
         self.state.send_modify(|state| state.draining = true);
@@ -173,6 +186,19 @@ mod tests {
         let board = Board::new();
         drop(board.latch("recovery"));
         assert!(!board.is_ready());
+    }
+
+    #[test]
+    fn what_is_lost_stays_lost_and_what_said_so_itself_is_told_once() {
+        let board = Board::new();
+        let flag = board.flag("record");
+        flag.down("the disk refused a write");
+        board.lost("record", "its task ended");
+        board.lost("publisher", "the disk is full");
+        assert_eq!(
+            board.reasons(),
+            ["publisher: the disk is full", "record: the disk refused a write"]
+        );
     }
 
     #[test]

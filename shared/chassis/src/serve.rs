@@ -107,7 +107,8 @@ where
     let building = build(settings, process.context.clone());
     let service = tokio::select! {
         service = building => service,
-        _ = process.context.tasks.death() => {
+        death = process.context.tasks.death() => {
+            process.context.board.lost(death.task, &death.why);
             return process.drain(futures_util::future::ready(())).await;
         }
         () = stop.cancelled() => {
@@ -214,7 +215,10 @@ impl Process {
         tokio::select! {
             () = stop.cancelled() => info!("told to end"),
             // The task itself has said why, at ERROR.
-            task = self.context.tasks.death() => warn!(task, "ending because a task died"),
+            death = self.context.tasks.death() => {
+                warn!(task = death.task, "ending because a task died");
+                self.context.board.lost(death.task, &death.why);
+            }
             // Ends early only where its accept loop did.
             () = &mut serving => error!("the server ended before its time"),
         }

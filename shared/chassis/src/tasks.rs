@@ -30,7 +30,14 @@ impl<E: Display> TaskEnd for Result<(), E> {
 pub(crate) struct Tasks {
     tracker: TaskTracker,
     shutdown: CancellationToken,
-    died: Arc<watch::Sender<Option<&'static str>>>,
+    died: Arc<watch::Sender<Option<Death>>>,
+}
+
+/// The end of a task that should have gone on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Death {
+    pub(crate) task: &'static str,
+    pub(crate) why: Arc<str>,
 }
 
 impl Tasks {
@@ -60,24 +67,26 @@ impl Tasks {
                 }
                 Ok(reason) => {
                     error!(task = name, reason, "a task ended before its time");
-                    died.send_replace(Some(name));
+                    let why = reason.map_or_else(|| Arc::from("ended before its time"), Arc::from);
+                    died.send_replace(Some(Death { task: name, why }));
                 }
                 // What it said is in no log: a panic may quote the data that it stumbled over.
                 Err(_panic) => {
                     error!(task = name, "a task panicked");
-                    died.send_replace(Some(name));
+                    let why = Arc::from("panicked");
+                    died.send_replace(Some(Death { task: name, why }));
                 }
             }
         };
         self.tracker.spawn(task);
     }
 
-    /// Resolves with its name when a task died.
-    pub(crate) async fn death(&self) -> &'static str {
+    /// Resolves when a task died.
+    pub(crate) async fn death(&self) -> Death {
         let mut died = self.died.subscribe();
         loop {
-            if let Some(name) = *died.borrow_and_update() {
-                return name;
+            if let Some(death) = died.borrow_and_update().clone() {
+                return death;
             }
             if died.changed().await.is_err() {
                 // Unreachable while `self` holds the sender; waiting is the harmless answer.
@@ -109,7 +118,7 @@ mod tests {
         let tasks = Tasks::new(CancellationToken::new());
         tasks.spawn("patient", std::future::pending::<()>());
         tasks.spawn("hasty", async {});
-        assert_eq!(tasks.death().await, "hasty");
+        assert_eq!(tasks.death().await.task, "hasty");
         assert!(tasks.has_died());
     }
 
@@ -117,10 +126,11 @@ mod tests {
     async fn a_panic_and_an_error_are_deaths() {
         let tasks = Tasks::new(CancellationToken::new());
         tasks.spawn("clumsy", async { assert_eq!(1 + 1, 3, "a panic") });
-        assert_eq!(tasks.death().await, "clumsy");
+        assert_eq!(tasks.death().await.task, "clumsy");
         let tasks = Tasks::new(CancellationToken::new());
         tasks.spawn("failing", async { Err::<(), _>("disk full") });
-        assert_eq!(tasks.death().await, "failing");
+        let death = tasks.death().await;
+        assert_eq!((death.task, &*death.why), ("failing", "disk full"));
     }
 
     #[tokio::test]

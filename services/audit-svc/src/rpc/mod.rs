@@ -393,6 +393,13 @@ fn keys_problem(error: &KeysError) -> Problem {
         return stopped(Stopped);
     }
     tracing::error!(%error, "the keys of subjects cannot be used");
+    if let KeysError::Io { source, .. } = error {
+        return Problem::unavailable(
+            "KEYS_NOT_USABLE",
+            format!("the disk refused the key of a subject: {source}"),
+            TRY_AGAIN_AFTER,
+        );
+    }
     Problem::unavailable(
         "KEYS_NOT_USABLE",
         "the keys of subjects cannot be used; the log of audit-svc says why",
