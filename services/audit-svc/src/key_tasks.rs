@@ -6,6 +6,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     keys::{self, KeysError, OpenedKeys, SubjectKeys},
+    record::Clock,
     settings::Settings,
 };
 
@@ -14,6 +15,7 @@ pub(crate) async fn open(
     settings: &Settings,
     ctx: &Context,
     appends: &HealthFlag,
+    clock: Clock,
 ) -> Result<SubjectKeys, BuildError> {
     let mesh = LiveKeyring::load(settings.keyring_file.clone())
         .await
@@ -30,7 +32,7 @@ pub(crate) async fn open(
     }
     let (dir, organisation) = (settings.keys_dir.clone(), settings.organisation.clone());
     let OpenedKeys { keys, ended } =
-        task::spawn_blocking(move || keys::open(&dir, &organisation, mesh, kek)).await??;
+        task::spawn_blocking(move || keys::open(&dir, &organisation, mesh, kek, clock)).await??;
     ctx.spawn("keys", watch(ended, appends.clone(), ctx.calls_ended.clone()));
     ctx.spawn("rewrap", keys.clone().keep_wrapped(ctx.shutdown.clone()));
     Ok(keys)

@@ -18,7 +18,7 @@ use crate::{
         TileStore, Witnesses,
         serve::{self, Served},
     },
-    record::{Host, Placed, Record, now_unix_ms},
+    record::{Host, Placed, Record, WatchedClock, now_unix_ms},
     recovery::{self, Places, Recovered},
     retention::{self, Keeper},
     rpc::{AuditRpc, GAP_AGE_MS, erase},
@@ -38,13 +38,18 @@ pub async fn build(settings: Settings, ctx: Context) -> Result<Service, BuildErr
     let actor = ctx.credentials.id().to_string();
     let signer = Signer::parse(&settings.signing_key.read()?)
         .map_err(|error| format!("{}: {error}", settings.signing_key.path().display()))?;
+    let watched = WatchedClock::new(Arc::new(now_unix_ms), settings.clock_ahead);
+    let clock = watched.as_clock();
     let Recovered {
         opened,
         publisher,
         logs,
     } = {
         let epoch = now_unix_ms().unsigned_abs();
-        let host = Host::new(Arc::clone(&ctx.instance), epoch, &actor);
+        let host = Host {
+            clock: Arc::clone(&clock),
+            ..Host::new(Arc::clone(&ctx.instance), epoch, &actor)
+        };
         let places = Places {
             journal: settings.dir.join("log"),
             segment_octets: settings.segment_octets,
@@ -58,7 +63,13 @@ pub async fn build(settings: Settings, ctx: Context) -> Result<Service, BuildErr
         task::spawn_blocking(move || recovery::recover(places, host, runtime)).await??
     };
     let record = opened.record;
-    let keys = key_tasks::open(&settings, &ctx, &appends).await?;
+    // Nothing has been stamped yet.
+    watched.begin(opened.last_received_unix_ms)?;
+    ctx.spawn(
+        "clock",
+        watch_clock(watched, appends.clone(), ctx.calls_ended.clone()),
+    );
+    let keys = key_tasks::open(&settings, &ctx, &appends, Arc::clone(&clock)).await?;
     let size = record.head().size;
     tell_recovery(size, opened.cut.as_ref());
     let (index, follower) = {
@@ -76,7 +87,7 @@ pub async fn build(settings: Settings, ctx: Context) -> Result<Service, BuildErr
         pruning: publisher.pruning(),
         keys: keys.clone(),
         actor: actor.clone(),
-        clock: Arc::new(now_unix_ms),
+        clock,
     };
     ctx.spawn(
         "retention",
@@ -198,6 +209,21 @@ async fn watch_record(
                 Ok(end) => Ok(end?),
                 Err(_) => Err("the writing thread panicked".into()),
             }
+        }
+    }
+}
+
+/// Ends with an error when the clock leaps ahead: what is on record by then is sound, and nothing more may follow it.
+async fn watch_clock(
+    watched: Arc<WatchedClock>,
+    appends: HealthFlag,
+    calls_ended: CancellationToken,
+) -> Result<(), BuildError> {
+    tokio::select! {
+        () = calls_ended.cancelled() => Ok(()),
+        leapt = watched.leapt() => {
+            appends.down(&leapt.to_string());
+            Err(leapt.into())
         }
     }
 }

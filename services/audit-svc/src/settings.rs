@@ -24,6 +24,10 @@ pub struct Settings {
     pub organisation: String,
     /// `record.signing_key_file`: the key that signs checkpoints, as `hongyan audit keygen` writes it.
     pub signing_key: SecretFile,
+    /// `record.clock_ahead_days` (31): so far the machine's clock may be ahead of the newest entry at a start, or leap while
+    /// the process runs; 1 to 36,500. A start with a clock further ahead is refused, for what is destroyed by a wrong
+    /// clock is destroyed. Raise it for the first start after a longer stop.
+    pub clock_ahead: Duration,
     /// `record.publish_interval_ms` (1,000): a checkpoint at most so often, where nobody waits for one; 10 to 60,000.
     pub publish_interval: Duration,
     /// `tiles.dir` (`tiles` in `record.dir`): the logs as others read them. May be copied, served, taken home. Or
@@ -76,6 +80,7 @@ impl Settings {
                 10,
                 60_000,
             )),
+            clock_ahead: Duration::from_hours(24 * source.within("record.clock_ahead_days", 31, 1, 36_500)),
             retention: read_retention(source),
             witness: WitnessPolicy::read(source),
             dir,
@@ -188,6 +193,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let twice = format!("witness.list: [\"{0}\", \"{0}\"]\n", witness(1));
         for (lines, key) in [
+            ("record.clock_ahead_days: 0\n", "record.clock_ahead_days"),
             ("retention.cdr_months: 1201\n", "retention.cdr_months"),
             ("retention.cdr_years: 3\n", "retention.cdr_years"),
             ("witness.list: [nobody]\n", "witness.list"),

@@ -197,8 +197,13 @@ async fn pending(redis: &Redis) -> u64 {
 }
 
 async fn all_settled(redis: &Redis) {
+    settled_but(redis, 0).await;
+}
+
+/// All entries but so many.
+async fn settled_but(redis: &Redis, left: u64) {
     for _ in 0..600 {
-        if pending(redis).await == 0 {
+        if pending(redis).await == left {
             return;
         }
         tokio::time::sleep(Duration::from_millis(50)).await;

@@ -59,6 +59,7 @@ pub(crate) use erasing::{Destroyed, Order};
 pub use error::KeysError;
 pub(crate) use opening::Sealed;
 
+use crate::record::Clock;
 use keeper::{Command, Keeper};
 
 /// The action of the event that says what an erasure destroyed.
@@ -81,6 +82,8 @@ pub struct SubjectKeys {
     organisation: Arc<str>,
     mesh: LiveKeyring,
     kek: LiveKeyring,
+    /// Tells the running half-year.
+    clock: Clock,
     /// One erasure at a time: each reads the files of all half-years.
     erasing: Arc<Mutex<()>>,
 }
@@ -105,12 +108,14 @@ pub struct OpenedKeys {
 /// Opens the keys in `dir`, which is made where it is missing, and starts the writing thread. Blocks for as long as
 /// reading the newest file takes (256 octets a subject).
 ///
-/// `mesh` is what producers seal with, `kek` wraps the subjects' keys, `organisation` is part of every log's origin.
+/// `mesh` is what producers seal with, `kek` wraps the subjects' keys, `organisation` is part of every log's origin, `clock`
+/// is the record's.
 pub fn open(
     dir: &Path,
     organisation: &str,
     mesh: LiveKeyring,
     kek: LiveKeyring,
+    clock: Clock,
 ) -> Result<OpenedKeys, KeysError> {
     keeper::make_dir(dir)?;
     let lock = lock(dir)?;
@@ -133,6 +138,7 @@ pub fn open(
         organisation: Arc::from(organisation),
         mesh,
         kek,
+        clock,
         erasing: Arc::new(Mutex::new(())),
     };
     Ok(OpenedKeys { keys, ended })

@@ -1,6 +1,6 @@
 //! Keyrings for tests.
 
-use std::{fs, path::Path};
+use std::{fs, path::Path, sync::Arc};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use bytes::Bytes;
@@ -18,7 +18,7 @@ use super::{
     keeper::{self, Command, Keeper},
     sealed::{self, SubjectKey},
 };
-use crate::record::Period;
+use crate::record::{Period, now_unix_ms};
 
 /// A key file with keys of one repeated octet each, the last one active.
 pub(crate) fn keyring(keys: &[(&str, u8)], tag: u8) -> String {
@@ -71,7 +71,13 @@ pub(crate) async fn open(dir: &Path) -> Result<OpenedKeys, KeysError> {
     }
     let kek = keyrings.pop().unwrap();
     let mesh = keyrings.pop().unwrap();
-    super::open(&dir.join("keys"), "hongyan.test", mesh, kek)
+    super::open(
+        &dir.join("keys"),
+        "hongyan.test",
+        mesh,
+        kek,
+        Arc::new(now_unix_ms),
+    )
 }
 
 /// Makes a person's key of any half-year in `dir/keys`, which nobody else has open.

@@ -16,7 +16,7 @@ use uuid::Uuid;
 use super::{
     KEY_DESTROYED, KeysError, OpenedKeys, Order, Sealed, SubjectKeys,
     file::{self, KeyFile},
-    intake::PRODUCERS_CONTEXT,
+    intake::{PRODUCERS_CONTEXT, Refused},
     keeper::Command,
     slot::{SLOT_OCTETS, Slot, State},
     testing::{self, keyring},
@@ -169,6 +169,11 @@ async fn what_the_mesh_did_not_seal_for_the_record_is_refused_and_left_as_it_cam
         sealed: house.mesh().seal(b"uplink", PERSONAL).unwrap().into(),
         ..house.event(1)
     };
+    let other_house = Keyring::parse(&keyring(&[("m9", 9)], 2)).unwrap();
+    let unknown_key = AuditEvent {
+        sealed: other_house.seal(PRODUCERS_CONTEXT, PERSONAL).unwrap().into(),
+        ..house.event(1)
+    };
     let no_subject = AuditEvent {
         subject_tag: Vec::new().into(),
         ..house.event(1)
@@ -178,12 +183,18 @@ async fn what_the_mesh_did_not_seal_for_the_record_is_refused_and_left_as_it_cam
         garbage,
         other_context,
         no_subject,
+        unknown_key,
         AuditEvent::default(),
     ];
     let before = events.clone();
     let refused = keys.take_in(events.iter_mut()).await.unwrap();
-    assert_eq!(refused.iter().map(|(nth, _)| *nth).collect::<Vec<_>>(), [1, 2, 3]);
-    assert!(refused[2].1.contains("subject_tag"), "{refused:?}");
+    let as_it_is = [
+        (1, Refused::NotOurs),
+        (2, Refused::NotOurs),
+        (3, Refused::NoSubject),
+        (4, Refused::UnknownKey),
+    ];
+    assert_eq!(refused, as_it_is);
     assert_eq!(events[1..], before[1..]);
     assert_eq!(opened(&keys, &events[0]).await.as_deref(), Some(PERSONAL));
 }

@@ -4,6 +4,7 @@
 //! has. An append answers when its events are on disk. If the disk refuses, the thread ends with the error, every waiting
 //! append answers [`Stopped`], and the process has to end: a failed write is never tried again on the same file.
 
+mod clock;
 mod fit;
 pub(crate) mod leaf;
 mod log_id;
@@ -29,6 +30,8 @@ use hongyan_proto::audit::v1::AuditEvent;
 use prost::Message as _;
 use tokio::sync::{Semaphore, mpsc, oneshot, watch};
 
+pub(crate) use clock::now_unix_ms;
+pub use clock::{Clock, ClockLeapt, WatchedClock};
 pub use fit::{Base, Misfit};
 pub use log_id::{Class, LogId, NoLogId};
 pub use open::{Alone, OpenError, Outside};
@@ -39,7 +42,6 @@ pub use sequencer::{Numbered, Place, Placed, Rejected, Submission};
 pub(crate) use snapshot_file::write as write_snapshot;
 pub use turn::{ClosedLog, FinalCheckpoint};
 pub use writer::Head;
-pub(crate) use writer::now_unix_ms;
 
 use crate::log::{Cut, LogError, LogReader, Pruner};
 use writer::{Append, Asker, Command};
@@ -48,9 +50,6 @@ use writer::{Append, Asker, Command};
 const WAITING_APPENDS: usize = 1_024;
 /// Other questions and orders to the writing thread that may wait.
 const WAITING_OTHERS: usize = 64;
-
-/// Tells the time: milliseconds since 1970.
-pub type Clock = Arc<dyn Fn() -> i64 + Send + Sync>;
 
 /// What the record must know of the process that keeps it.
 #[derive(Clone)]
@@ -133,6 +132,8 @@ pub enum NotTaken {
 pub struct Opened {
     /// The handle.
     pub record: Record,
+    /// The newest stamp on record, in milliseconds since 1970; 0 where there is none.
+    pub last_received_unix_ms: i64,
     /// The unfinished write that was taken off the log's end.
     pub cut: Option<Cut>,
     /// How the writing thread ended; `Err` where it died.
@@ -169,6 +170,7 @@ pub fn open(
 ) -> Result<Opened, OpenError> {
     let clock = Arc::clone(&host.clock);
     let (sequencer, log) = open::read(dir, host, outside)?;
+    let last_received_unix_ms = sequencer.last_received_unix_ms();
     let log = log.begin(segment_octets)?;
     let (told, head, closed) = writer::Told::new(&sequencer);
     let (commands, queue) = mpsc::channel(WAITING_APPENDS + WAITING_OTHERS);
@@ -197,6 +199,7 @@ pub fn open(
             refused_write,
             reader: log.reader,
         },
+        last_received_unix_ms,
         cut: log.cut,
         ended,
         upkeep,

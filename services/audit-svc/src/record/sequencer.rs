@@ -286,6 +286,11 @@ impl Sequencer {
         }
     }
 
+    /// The newest stamp; 0 where nothing is on record.
+    pub(crate) fn last_received_unix_ms(&self) -> i64 {
+        self.last_received_unix_ms
+    }
+
     fn received(&self, now_unix_ms: i64) -> i64 {
         now_unix_ms.max(self.last_received_unix_ms)
     }

@@ -6,7 +6,7 @@
 use std::{
     collections::{BTreeMap, VecDeque},
     sync::{Arc, OnceLock},
-    time::{Instant, SystemTime},
+    time::Instant,
 };
 
 use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot, watch};
@@ -253,11 +253,4 @@ pub(crate) fn run(
         }
     }
     Ok(())
-}
-
-/// Milliseconds since 1970; 0 on a machine whose clock stands before.
-pub(crate) fn now_unix_ms() -> i64 {
-    SystemTime::now()
-        .duration_since(SystemTime::UNIX_EPOCH)
-        .map_or(0, |since| i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
 }

@@ -86,13 +86,17 @@ impl AuditRpc {
         if refused.is_empty() {
             return Ok(());
         }
-        let problem = refused
+        let problem = if refused.iter().all(|(_, why)| why.may_pass()) {
+            Problem::unavailable("KEY_NOT_HERE", "the mesh's keys differ", TRY_AGAIN_AFTER)
+        } else {
+            Problem::invalid()
+        };
+        Err(refused
             .into_iter()
             .take(append::MAX_VIOLATIONS)
-            .fold(Problem::invalid(), |problem, (nth, why)| {
-                problem.field(format!("events[{nth}].sealed"), why)
-            });
-        Err(problem)
+            .fold(problem, |problem, (nth, why)| {
+                problem.field(format!("events[{nth}].sealed"), why.to_string())
+            }))
     }
 
     async fn place(&self, submissions: Vec<Submission>) -> Result<Vec<Place>, Problem> {

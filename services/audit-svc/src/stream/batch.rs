@@ -7,13 +7,13 @@ use hongyan_queue::{Entry, Group, QueueError};
 use tracing::Instrument as _;
 use uuid::Uuid;
 
-use super::{entry, spans::BatchSpans};
+use super::{entry, spans::BatchSpans, unfit::Unfit};
 use crate::{
     index::Index,
     keys::{KeysError, SubjectKeys},
     known::{self, Again, Known},
     own,
-    record::{Numbered, ONCE, Placed, Record, Stopped, Submission},
+    record::{Numbered, ONCE, Placed, Record, Stopped, Submission, now_unix_ms},
 };
 
 /// Why a batch was not settled. What is not settled comes again, and is known then.
@@ -40,30 +40,31 @@ pub(crate) struct Recorder {
 }
 
 /// An entry with what it says.
-struct Work {
+struct Work<'e> {
     nth: usize,
+    entry: &'e Entry,
     numbered: Numbered,
 }
 
 impl Recorder {
     /// Puts every event on record, once, and settles the entries; those that can never go on record are put aside, and
-    /// that is put on record.
-    pub(crate) async fn work_off(&self, entries: &[Entry]) -> Result<(), Unsettled> {
+    /// that is put on record. Those that may go on record later stay pending. Answers how many entries were settled.
+    pub(crate) async fn work_off(&self, entries: &[Entry]) -> Result<usize, Unsettled> {
         if entries.is_empty() {
-            return Ok(());
+            return Ok(0);
         }
         let spans = BatchSpans::begin(entries, self.group.name());
         let around = spans.around.clone();
         self.work_off_in(entries, &spans).instrument(around).await
     }
 
-    async fn work_off_in(&self, entries: &[Entry], spans: &BatchSpans) -> Result<(), Unsettled> {
+    async fn work_off_in(&self, entries: &[Entry], spans: &BatchSpans) -> Result<usize, Unsettled> {
         let mut work = Vec::with_capacity(entries.len());
-        let mut poisoned = Vec::new();
+        let mut unfit = Unfit::new(u64::try_from(now_unix_ms()).unwrap_or_default());
         for (nth, entry) in entries.iter().enumerate() {
             match entry::parse(entry) {
-                Ok(numbered) => work.push(Work { nth, numbered }),
-                Err(reason) => poisoned.push((nth, reason)),
+                Ok(numbered) => work.push(Work { nth, entry, numbered }),
+                Err(reason) => unfit.for_good(nth, reason),
             }
         }
         let refused = self
@@ -72,7 +73,13 @@ impl Recorder {
             .await?;
         // From the last one on, so that the places of the others stay.
         for (at, why) in refused.into_iter().rev() {
-            poisoned.push((work.remove(at).nth, format!("sealed {why}")));
+            let Work { nth, entry, .. } = work.remove(at);
+            let said = format!("sealed {why}");
+            if why.may_pass() {
+                unfit.for_now(nth, entry, said);
+            } else {
+                unfit.for_good(nth, said);
+            }
         }
         let submissions = work
             .iter()
@@ -88,18 +95,19 @@ impl Recorder {
                     settled.push(work.nth);
                 }
                 Placed::Duplicate => seen.push(work),
-                Placed::Refused(refusal) => poisoned.push((work.nth, refusal.to_string())),
+                Placed::Refused(refusal) => unfit.for_now(work.nth, work.entry, refusal.to_string()),
                 Placed::TooLarge(octets) => {
-                    poisoned.push((work.nth, format!("makes a leaf of {octets} octets")));
+                    unfit.for_good(work.nth, format!("makes a leaf of {octets} octets"));
                 }
             }
         }
         let fresh = settled.len();
-        self.settle_known(seen, spans, &mut settled, &mut poisoned)
-            .await?;
+        self.settle_known(seen, spans, &mut settled, &mut unfit).await?;
         metrics::counter!("hongyan_audit_stream_events_total").increment(fresh as u64);
         metrics::counter!("hongyan_audit_duplicates_total").increment((settled.len() - fresh) as u64);
-        for (nth, reason) in poisoned {
+        tell_waiting(&unfit, entries);
+        let done = settled.len() + unfit.poisoned.len();
+        for (nth, reason) in unfit.poisoned {
             if let Some(entry) = entries.get(nth) {
                 self.put_aside(entry, &reason).await?;
             }
@@ -108,7 +116,7 @@ impl Recorder {
         self.group
             .ack(settled.map(|entry| (&*entry.stream, entry.id)))
             .await?;
-        Ok(())
+        Ok(done)
     }
 
     /// Entries whose number is on record: delivered again after a crash, as a rule. Where another event stands under the
@@ -116,10 +124,10 @@ impl Recorder {
     /// an event in silence.
     async fn settle_known(
         &self,
-        seen: Vec<Work>,
+        seen: Vec<Work<'_>>,
         spans: &BatchSpans,
         settled: &mut Vec<usize>,
-        poisoned: &mut Vec<(usize, String)>,
+        unfit: &mut Unfit,
     ) -> Result<(), Unsettled> {
         let again = seen.iter().map(|work| Again {
             producer: work.numbered.producer.clone(),
@@ -154,9 +162,13 @@ impl Recorder {
                         Some(Placed::Recorded(place)) => spans.placed(work.nth, place.index),
                         // The process ended before the entry was settled.
                         Some(Placed::Duplicate) => {}
+                        Some(Placed::Refused(refusal)) => {
+                            unfit.for_now(work.nth, work.entry, refusal.to_string());
+                            continue;
+                        }
                         other => {
                             let why = format!("its number was used twice, and it takes no other: {other:?}");
-                            poisoned.push((work.nth, why));
+                            unfit.for_good(work.nth, why);
                             continue;
                         }
                     }
@@ -199,6 +211,22 @@ impl Recorder {
         self.group.dead_letter(entry, reason).await?;
         Ok(())
     }
+}
+
+/// One line for all: an entry that waits comes again every half minute.
+fn tell_waiting(unfit: &Unfit, entries: &[Entry]) {
+    let Some((nth, why)) = unfit.waiting.first() else {
+        return;
+    };
+    metrics::counter!("hongyan_audit_stream_deferred_total").increment(unfit.waiting.len() as u64);
+    let entry = entries.get(*nth);
+    tracing::warn!(
+        entries = unfit.waiting.len(),
+        stream = entry.map(|entry| &*entry.stream),
+        entry_id = entry.map(|entry| tracing::field::display(entry.id)),
+        why,
+        "entries cannot go on record yet; they stay on their stream for up to an hour"
+    );
 }
 
 /// The event under a number that it always gets, so that it is on record once however often it comes; with the number

@@ -146,11 +146,11 @@ async fn take(
         if Instant::now() >= reclaim_at {
             let taken = recorder.group.reclaim(idle_ms, count).await?;
             measure(redis, &recorder.group).await?;
-            if taken.is_empty() {
+            // What is left has to wait for something.
+            if work_off(recorder, &taken).await? == 0 {
                 idle_ms = RECLAIM_IDLE_MS;
                 reclaim_at = Instant::now() + RECLAIM_EVERY;
             }
-            work_off(recorder, &taken).await?;
         }
         let taken = tokio::select! {
             () = shutdown.cancelled() => return Ok(()),
@@ -171,11 +171,13 @@ async fn take(
     Ok(())
 }
 
-async fn work_off(recorder: &Recorder, entries: &[Entry]) -> Result<(), StreamError> {
+/// Answers how many entries were settled.
+async fn work_off(recorder: &Recorder, entries: &[Entry]) -> Result<usize, StreamError> {
+    let mut settled = 0;
     for batch in entries.chunks(BATCH_ENTRIES) {
-        recorder.work_off(batch).await.map_err(unsettled)?;
+        settled += recorder.work_off(batch).await.map_err(unsettled)?;
     }
-    Ok(())
+    Ok(settled)
 }
 
 fn unsettled(unsettled: Unsettled) -> StreamError {
