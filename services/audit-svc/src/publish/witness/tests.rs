@@ -9,10 +9,11 @@ use std::{
 };
 
 use hongyan_proto::audit::v1::{
-    GetProofRequest, LogPlace, audit_service_server::AuditService as _, get_proof_request::By,
+    AppendRequest, AuditEvent, GetProofRequest, LogPlace, audit_service_server::AuditService as _,
+    get_proof_request::By,
 };
 use hongyan_tlog::{key::Verifier, leaf_hash, note::Note, proof_text::TlogProof};
-use tonic::Request;
+use tonic::{Code, Request};
 
 use super::{
     Witness,
@@ -21,7 +22,7 @@ use super::{
 use crate::{
     publish::tests::{append, check, checkpoint},
     record::{Class, Clock, LogId, Submission},
-    testing::{Kept, Outfit, event, signer},
+    testing::{Kept, Outfit, event, of_peer, signer},
 };
 
 /// 2026-06-30 23:59:59.999 in Beijing.
@@ -232,4 +233,33 @@ async fn a_witness_that_is_away_is_as_one_that_refuses() {
     append(&kept, 1, 3).await;
     kept.close().await;
     assert_eq!(cosigned(dir.path(), &two), ["witness.test/2"]);
+}
+
+/// A producer whose answer was lost must not wait for witnesses: it asks again, and is told.
+#[tokio::test]
+async fn what_comes_again_is_known_though_nothing_is_published() {
+    let dir = tempfile::tempdir().unwrap();
+    let one = start(1).await;
+    one[0].behave(Manner::Refuses(503));
+    let kept = open(dir.path(), &[&one[0]], 1).await;
+    let rpc = kept.rpc();
+    let ask = async |events: &[AuditEvent]| {
+        let request = AppendRequest {
+            producer: "verify-svc-1".into(),
+            epoch: 1,
+            first_seq: 1,
+            events: events.to_vec(),
+            wait_published: false,
+        };
+        let answer = rpc.append(of_peer("svc/verify", request)).await;
+        answer.map(|answer| answer.into_inner().appended)
+    };
+    let mut events: Vec<_> = (0..3).map(|_| event("MESSAGE_ACCEPTED")).collect();
+    let first = ask(&events).await.unwrap();
+    assert_eq!(ask(&events).await.unwrap(), first);
+    events[2] = event("MESSAGE_ACCEPTED");
+    assert_eq!(ask(&events).await.unwrap_err().code(), Code::AlreadyExists);
+    assert_eq!((kept.index.progress().indexed, kept.record.head().size), (0, 3));
+    drop(rpc);
+    kept.close().await;
 }
