@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use hongyan_chassis::{BuildError, Context, HealthFlag, MAX_MESSAGE_OCTETS, Service};
+use hongyan_chassis::{BuildError, Context, HealthFlag, MAX_MESSAGE_OCTETS, Service, serve_http};
 use hongyan_proto::audit::v1::audit_service_server::AuditServiceServer;
 use hongyan_queue::Janitor;
 use hongyan_tlog::key::Signer;
@@ -14,10 +14,7 @@ use crate::{
     key_tasks,
     log::{Cut, LogError},
     own,
-    publish::{
-        TileStore, Witnesses,
-        serve::{self, Served},
-    },
+    publish::{TileStore, Witnesses, serve},
     record::{Host, Placed, Record, WatchedClock, now_unix_ms},
     recovery::{self, Places, Recovered},
     retention::{self, Keeper},
@@ -119,9 +116,11 @@ pub async fn build(settings: Settings, ctx: Context) -> Result<Service, BuildErr
         let listener = TcpListener::bind(address)
             .await
             .map_err(|error| format!("tiles.listen {address}: {error}"))?;
+        // Nothing is asked of who reads: what is there is signed, and holds no personal data in clear.
+        let (routes, end) = (serve::routes(logs.clone()), ctx.calls_ended.clone());
         ctx.spawn(
             "tiles",
-            serve_tiles(listener, logs.clone(), ctx.calls_ended.clone()),
+            serve_http(listener, "tiles", routes, settings.tiles_limits, end),
         );
     }
     // Questions in flight still need the index during the drain.
@@ -143,17 +142,6 @@ pub async fn build(settings: Settings, ctx: Context) -> Result<Service, BuildErr
         .max_decoding_message_size(MAX_MESSAGE_OCTETS)
         .max_encoding_message_size(MAX_MESSAGE_OCTETS);
     Ok(Service::default().with(server))
-}
-
-/// Nothing is asked of who reads: what is there is signed, and holds no personal data in clear.
-async fn serve_tiles(
-    listener: TcpListener,
-    logs: Served,
-    end: CancellationToken,
-) -> Result<(), std::io::Error> {
-    axum::serve(listener, serve::routes(logs))
-        .with_graceful_shutdown(async move { end.cancelled().await })
-        .await
 }
 
 fn tell_recovery(size: u64, cut: Option<&Cut>) {

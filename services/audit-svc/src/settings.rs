@@ -2,6 +2,7 @@
 
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
+use hongyan_chassis::HttpLimits;
 use hongyan_config::{SecretFile, Source};
 use hongyan_queue::RedisSettings;
 
@@ -36,6 +37,9 @@ pub struct Settings {
     pub tiles: TilesPlace,
     /// `tiles.listen` (not served): where the logs are served by HTTP, read-only.
     pub tiles_listen: Option<SocketAddr>,
+    /// `tiles.max_connections` (256), `tiles.max_connections_per_address` (64): connections to `tiles.listen` at once; one
+    /// more is closed. 1 to 16,384 each. What else a peer may have is not set but fixed.
+    pub tiles_limits: HttpLimits,
     /// `locks.dir` (`locks` in `record.dir`): the newest checkpoint of each log. Put it on another disk than the tiles,
     /// and a rollback of one of them shows.
     pub locks_dir: PathBuf,
@@ -72,6 +76,7 @@ impl Settings {
             keyring_file: SecretFile::new(source.required("keyring.file", PathBuf::new())),
             keyring_reload: source.duration_ms("keyring.reload_interval_ms", 1_000),
             tiles_listen: source.optional("tiles.listen"),
+            tiles_limits: read_tiles_limits(source),
             organisation: source.required("record.organisation", String::new()),
             signing_key: SecretFile::new(source.required("record.signing_key_file", PathBuf::new())),
             publish_interval: Duration::from_millis(source.within(
@@ -87,6 +92,22 @@ impl Settings {
             segment_octets: source.within("record.segment_octets", DEFAULT_SEGMENT_OCTETS, 1 << 20, 1 << 30),
             redis: RedisSettings::read(source),
         }
+    }
+}
+
+fn read_tiles_limits(source: &mut Source) -> HttpLimits {
+    let default = HttpLimits::default();
+    let mut count = |key: &str, default: usize| {
+        let count = source.within(key, default as u64, 1, 1 << 14);
+        usize::try_from(count).unwrap_or(default)
+    };
+    HttpLimits {
+        connections: count("tiles.max_connections", default.connections),
+        connections_per_address: count(
+            "tiles.max_connections_per_address",
+            default.connections_per_address,
+        ),
+        ..default
     }
 }
 
@@ -156,6 +177,9 @@ mod tests {
             panic!("a directory");
         };
         assert_eq!(tiles, Path::new("/record/tiles"));
+        assert_eq!(settings.tiles_listen, None);
+        let limits = settings.tiles_limits;
+        assert_eq!((limits.connections, limits.connections_per_address), (256, 64));
     }
 
     #[test]
@@ -189,6 +213,17 @@ mod tests {
     }
 
     #[test]
+    fn limits_of_the_port_are_read() {
+        let dir = tempfile::tempdir().unwrap();
+        let lines =
+            "tiles: {listen: 127.0.0.1:8480, max_connections: 1000, max_connections_per_address: 5}\n";
+        let (settings, mistakes) = read(dir.path(), lines);
+        assert_eq!(mistakes, [""; 0]);
+        let limits = settings.tiles_limits;
+        assert_eq!((limits.connections, limits.connections_per_address), (1_000, 5));
+    }
+
+    #[test]
     fn what_is_wrong_is_named() {
         let dir = tempfile::tempdir().unwrap();
         let twice = format!("witness.list: [\"{0}\", \"{0}\"]\n", witness(1));
@@ -200,6 +235,12 @@ mod tests {
             (twice.as_str(), "witness.list"),
             ("witness.quorum: 1\n", "witness.quorum"),
             ("witness.timeout_ms: 6000\n", "witness.timeout_ms"),
+            ("tiles.max_connections: 0\n", "tiles.max_connections"),
+            ("tiles.max_connections: 16385\n", "tiles.max_connections"),
+            (
+                "tiles.max_connections_per_address: 0\n",
+                "tiles.max_connections_per_address",
+            ),
             ("tiles.url: https://record\n", "tiles.url"),
             ("tiles.url: s3://record\n", "tiles.url"),
             (

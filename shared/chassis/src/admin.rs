@@ -1,8 +1,21 @@
 //! The admin port: health, readiness and metrics, in plaintext, for the kubelet and Prometheus.
 
+use std::time::Duration;
+
 use axum::{Router, extract::State, http::StatusCode, routing::get};
 
-use crate::readiness::Board;
+use crate::{http::HttpLimits, readiness::Board};
+
+/// Those who ask are few; a kubelet that probes must find a place beside whoever forgets its connections.
+pub(crate) const LIMITS: HttpLimits = HttpLimits {
+    connections: 128,
+    connections_per_address: 64,
+    patience: Duration::from_secs(30),
+    work: Duration::from_secs(10),
+    lifetime: Duration::from_hours(1),
+    head_octets: 8_192,
+    end: Duration::from_secs(2),
+};
 
 /// Renders the metrics.
 pub(crate) type Render = std::sync::Arc<dyn Fn() -> String + Send + Sync>;

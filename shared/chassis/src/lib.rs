@@ -58,6 +58,7 @@ mod client;
 mod context;
 mod grpc_timeout;
 mod health;
+mod http;
 mod keyring;
 mod layers;
 mod methods;
@@ -73,6 +74,7 @@ mod tasks;
 
 pub use client::{Channel, DialError, Dialer};
 pub use context::Context;
+pub use http::{HttpLimits, serve_http};
 pub use keyring::{LiveKeyring, LiveKeyringError};
 pub use problem::{ERROR_DOMAIN, FieldProblem, Problem, code_name};
 pub use process::{ENV_PREFIX, main};

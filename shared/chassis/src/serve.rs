@@ -14,7 +14,9 @@ use crate::{
     admin::{self, Render},
     client::Dialer,
     context::Context,
-    health, layers,
+    health,
+    http::serve_http,
+    layers,
     methods::Methods,
     ports,
     problem::Chain,
@@ -164,9 +166,12 @@ impl Process {
         let listener = listen(chassis.admin_listen).await?;
         let admin = listener.local_addr()?;
         // Not one of the tracked tasks: it tells about the drain until the very end, and ends with the runtime.
-        tokio::spawn(serve_admin(
+        tokio::spawn(serve_http(
             listener,
+            "admin",
             admin::routes(board.clone(), render_metrics),
+            admin::LIMITS,
+            CancellationToken::new(),
         ));
 
         let interval = chassis.identity.reload_interval;
@@ -356,10 +361,4 @@ impl Process {
 async fn listen(address: std::net::SocketAddr) -> Result<TcpListener, BuildError> {
     let told = |error: io::Error| format!("{address}: {error}");
     Ok(TcpListener::bind(address).await.map_err(told)?)
-}
-
-async fn serve_admin(listener: TcpListener, routes: axum::Router) {
-    if let Err(error) = axum::serve(listener, routes).await {
-        error!(%error, "the admin port failed");
-    }
 }

@@ -32,6 +32,8 @@ mod pruning;
 mod published;
 mod publisher;
 pub mod serve;
+#[cfg(test)]
+mod serve_tests;
 mod store;
 #[cfg(test)]
 pub(crate) mod tests;

@@ -5,4 +5,5 @@ mod calling;
 mod desk;
 mod ending;
 mod house;
+mod plain_http;
 mod serving;
