@@ -2,6 +2,8 @@
 
 use std::{
     collections::BTreeSet,
+    fs::File,
+    io,
     path::Path,
     sync::{Arc, PoisonError, RwLock},
 };
@@ -25,7 +27,8 @@ const CHECKPOINT: &str = "checkpoint";
 #[derive(Debug, Clone)]
 pub struct TileStore {
     files: Arc<dyn ObjectStore>,
-    is_remote: bool,
+    /// Where they are, unless that is far away.
+    dir: Option<Arc<Path>>,
     /// Logs whose entries are dropped, or being dropped.
     expired: Arc<RwLock<Arc<BTreeSet<LogId>>>>,
 }
@@ -40,18 +43,21 @@ impl TileStore {
     pub fn at(place: &TilesPlace) -> Result<Self, PublishError> {
         Ok(Self {
             files: place.open()?,
-            is_remote: matches!(place, TilesPlace::Bucket(_)),
+            dir: match place {
+                TilesPlace::Dir(dir) => Some(Arc::from(dir.as_path())),
+                TilesPlace::Bucket(_) => None,
+            },
             expired: Arc::default(),
         })
     }
 
     fn at_once(&self) -> usize {
-        if self.is_remote { FAR_AT_ONCE } else { AT_ONCE }
+        if self.dir.is_none() { FAR_AT_ONCE } else { AT_ONCE }
     }
 
     /// Whether a write may fail and succeed when it is tried again: over a network, and not on a disk.
     pub(crate) fn may_recover(&self, error: &PublishError) -> bool {
-        self.is_remote && matches!(error, PublishError::Store { .. })
+        self.dir.is_none() && matches!(error, PublishError::Store { .. })
     }
 
     /// Writes files that are never written twice. One that is there must have the same octets.
@@ -84,7 +90,7 @@ impl TileStore {
             Err(object_store::Error::AlreadyExists { .. }) => {
                 let there = self.read(&path).await?;
                 if there.is_some_and(|there| payload.iter().flatten().eq(there.iter())) {
-                    Ok(())
+                    self.sync(&path).await
                 } else {
                     Err(PublishError::Differs {
                         path: path.to_string(),
@@ -93,6 +99,29 @@ impl TileStore {
             }
             Err(source) => Err(failed("writing", &path)(source)),
         }
+    }
+
+    /// Whoever wrote a file that is there may have been killed before its directories were synced: seen by everybody, and
+    /// gone with the next loss of power.
+    async fn sync(&self, path: &ObjectPath) -> Result<(), PublishError> {
+        let Some(dir) = self.dir.clone() else {
+            return Ok(());
+        };
+        let file = dir.join(path.as_ref());
+        let synced = tokio::task::spawn_blocking(move || {
+            let up_to_root = file.ancestors().take_while(|above| above.starts_with(&dir));
+            for each in up_to_root {
+                File::open(each)?.sync_all()?;
+            }
+            Ok(())
+        });
+        let synced = synced.await.unwrap_or_else(|ended| Err(io::Error::other(ended)));
+        synced.map_err(|source| {
+            failed("syncing", path)(object_store::Error::Generic {
+                store: "local",
+                source: source.into(),
+            })
+        })
     }
 
     /// The partial forms of a file that are there.
