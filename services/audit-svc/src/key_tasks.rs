@@ -1,13 +1,13 @@
 //! What the service does about keys of subjects, beside serving: opens them, follows their keyrings, finishes erasures.
 
 use hongyan_chassis::{BuildError, Context, HealthFlag, LiveKeyring};
-use tokio::{sync::oneshot, task};
-use tokio_util::sync::CancellationToken;
+use tokio::task;
 
 use crate::{
-    keys::{self, KeysError, OpenedKeys, SubjectKeys},
+    keys::{self, OpenedKeys, SubjectKeys},
     record::Clock,
     settings::Settings,
+    writing_thread,
 };
 
 /// Opens the keys and starts what follows them. Their health is the record's: what cannot be sealed cannot go on record.
@@ -33,31 +33,10 @@ pub(crate) async fn open(
     let (dir, organisation) = (settings.keys_dir.clone(), settings.organisation.clone());
     let OpenedKeys { keys, ended } =
         task::spawn_blocking(move || keys::open(&dir, &organisation, mesh, kek, clock)).await??;
-    ctx.spawn("keys", watch(ended, appends.clone(), ctx.calls_ended.clone()));
+    ctx.spawn(
+        "keys",
+        writing_thread::watch("a key", ended, appends.clone(), ctx.calls_ended.clone()),
+    );
     ctx.spawn("rewrap", keys.clone().keep_wrapped(ctx.shutdown.clone()));
     Ok(keys)
-}
-
-/// Ends with an error when the writing thread dies, which ends the process, as it does for the record.
-async fn watch(
-    ended: oneshot::Receiver<Result<(), KeysError>>,
-    appends: HealthFlag,
-    calls_ended: CancellationToken,
-) -> Result<(), BuildError> {
-    tokio::select! {
-        () = calls_ended.cancelled() => Ok(()),
-        ended = ended => {
-            if let Ok(Ok(())) = ended {
-                return Ok(());
-            }
-            match &ended {
-                Ok(Err(error)) => appends.down(&format!("the disk refused a key: {error}")),
-                _ => appends.down("the thread that writes keys panicked"),
-            }
-            match ended {
-                Ok(end) => Ok(end?),
-                Err(_) => Err("the thread that writes keys panicked".into()),
-            }
-        }
-    }
 }

@@ -59,6 +59,7 @@ pub mod stream;
 mod testing;
 mod turner;
 pub mod upkeep;
+mod writing_thread;
 
 pub use retention::Retention;
 pub use service::build;

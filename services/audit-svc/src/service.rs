@@ -6,13 +6,13 @@ use hongyan_chassis::{BuildError, Context, HealthFlag, MAX_MESSAGE_OCTETS, Servi
 use hongyan_proto::audit::v1::audit_service_server::AuditServiceServer;
 use hongyan_queue::Janitor;
 use hongyan_tlog::key::Signer;
-use tokio::{net::TcpListener, runtime::Handle, sync::oneshot, task};
+use tokio::{net::TcpListener, runtime::Handle, task};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
     index::{Follower, Index},
     key_tasks,
-    log::{Cut, LogError},
+    log::Cut,
     own,
     publish::{TileStore, Witnesses, serve},
     record::{Host, Placed, Record, WatchedClock, now_unix_ms},
@@ -21,7 +21,7 @@ use crate::{
     rpc::{AuditRpc, GAP_AGE_MS, erase},
     settings::Settings,
     stream::{self, StreamSink},
-    turner, upkeep,
+    turner, upkeep, writing_thread,
 };
 
 const GAP_LOOK: Duration = Duration::from_secs(10);
@@ -75,7 +75,7 @@ pub async fn build(settings: Settings, ctx: Context) -> Result<Service, BuildErr
     };
     ctx.spawn(
         "record",
-        watch_record(opened.ended, appends.clone(), ctx.calls_ended.clone()),
+        writing_thread::watch("a write", opened.ended, appends.clone(), ctx.calls_ended.clone()),
     );
     let keeper = Keeper {
         retention: settings.retention,
@@ -171,33 +171,6 @@ async fn record_start(record: &Record, actor: &str, size: u64, cut: Option<&Cut>
     match record.append_own(event).await? {
         Placed::Recorded(_) => Ok(()),
         other => Err(format!("the start was not recorded: {other:?}").into()),
-    }
-}
-
-/// Ends with an error when the writing thread dies, which ends the process: after a failed write nobody knows what is on
-/// disk, and only a new start can tell.
-async fn watch_record(
-    ended: oneshot::Receiver<Result<(), LogError>>,
-    appends: HealthFlag,
-    calls_ended: CancellationToken,
-) -> Result<(), BuildError> {
-    tokio::select! {
-        // Appends of calls in flight are answered until here.
-        () = calls_ended.cancelled() => Ok(()),
-        ended = ended => {
-            if let Ok(Ok(())) = ended {
-                // Every handle is gone: the process is ending. Were it not, a task that ends is death enough.
-                return Ok(());
-            }
-            match &ended {
-                Ok(Err(error)) => appends.down(&format!("the disk refused a write: {error}")),
-                _ => appends.down("the writing thread panicked"),
-            }
-            match ended {
-                Ok(end) => Ok(end?),
-                Err(_) => Err("the writing thread panicked".into()),
-            }
-        }
     }
 }
 
