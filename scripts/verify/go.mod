@@ -1,5 +1,5 @@
 module hongyan.example/verify-log
 
-go 1.23.0
+go 1.25.0
 
-require golang.org/x/mod v0.27.0
+require golang.org/x/mod v0.40.0

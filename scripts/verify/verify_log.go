@@ -4,12 +4,12 @@
 //	go run . DIR NAME+ID+BASE64
 //
 // DIR is one log (it holds a file named checkpoint) or holds several. Checked are the signature of the checkpoint, every
-// tile up to the root, and every entry. One key signs all logs of an organisation, each under the name of the log: the
+// entry, every tile of every level, and the root. One key signs all logs of an organisation, each under the name of the log: the
 // name of the key may be that of any of them. Exit status: 0 all is right, 1 something is wrong, 2 wrong usage.
 package main
 
 import (
-	"bytes"
+	"cmp"
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/binary"
@@ -19,6 +19,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -71,27 +72,21 @@ func checkpoint(dir, keyText string) (origin string, tree tlog.Tree, err error) 
 	return origin, tree, err
 }
 
-// tiles reads the tiles of hashes of a log; their paths are those of C2SP tlog-tiles.
-type tiles struct{ dir string }
-
-func (t tiles) Height() int { return tileHeight }
-
-func (t tiles) SaveTiles([]tlog.Tile, [][]byte) {}
-
-func (t tiles) ReadTiles(wanted []tlog.Tile) ([][]byte, error) {
-	found := make([][]byte, len(wanted))
-	for nth, tile := range wanted {
-		octets, full, err := read(t.dir, tile)
-		if err != nil {
-			return nil, err
-		}
-		if full {
-			octets = octets[:min(len(octets), tile.W*tlog.HashSize)]
-		}
-		if len(octets) != tile.W*tlog.HashSize {
-			return nil, fmt.Errorf("%s has %d octets", path(tile), len(octets))
-		}
-		found[nth] = octets
+// hashes are those of a tile, as many as it is wide.
+func hashes(dir string, tile tlog.Tile) ([]tlog.Hash, error) {
+	octets, full, err := read(dir, tile)
+	if err != nil {
+		return nil, err
+	}
+	if full {
+		octets = octets[:min(len(octets), tile.W*tlog.HashSize)]
+	}
+	if len(octets) != tile.W*tlog.HashSize {
+		return nil, fmt.Errorf("%s has %d octets", path(tile), len(octets))
+	}
+	found := make([]tlog.Hash, tile.W)
+	for nth := range found {
+		copy(found[nth][:], octets[nth*tlog.HashSize:])
 	}
 	return found, nil
 }
@@ -137,76 +132,153 @@ func entries(octets []byte, count int) ([][]byte, error) {
 	return found, nil
 }
 
+// wrong is what is wrong, and with which entry first.
+type wrong struct {
+	index int64
+	why   error
+}
+
+func (w wrong) Error() string { return fmt.Sprintf("first wrong at entry %d: %v", w.index, w.why) }
+
+// growing is a tree that is made of its entries alone: no hash of a file is believed, each is compared with what the
+// entries make. (tlog.TileHashReader reads fewer tiles; before v0.40.0 of its module it believed some, CVE-2026-56865.)
+type growing struct {
+	dir  string
+	size int64
+	// For each level the hashes of its last tile, as long as that is not full; and how many tiles were.
+	last   [][]tlog.Hash
+	full   []int64
+	wrongs []wrong
+}
+
+// add takes in the next hash of a level; the tile that becomes full is compared, and is one hash of the level above.
+func (g *growing) add(level int, hash tlog.Hash) {
+	if level == len(g.last) {
+		g.last = append(g.last, nil)
+		g.full = append(g.full, 0)
+	}
+	g.last[level] = append(g.last[level], hash)
+	if len(g.last[level]) < tileWidth {
+		return
+	}
+	if level > 0 {
+		g.compare(level) // Level 0 was, entry by entry.
+	}
+	above := complete(g.last[level])
+	g.last[level] = nil
+	g.full[level]++
+	g.add(level+1, above)
+}
+
+// compare holds the last tile of a level, or what was made of it, against its file.
+func (g *growing) compare(level int) {
+	made := g.last[level]
+	tile := tlog.Tile{H: tileHeight, L: level, N: g.full[level]}
+	tile.W = int(min(tileWidth, g.size>>(tileHeight*level)-tile.N*tileWidth))
+	first := tile.N * tileWidth << (tileHeight * level)
+	there, err := hashes(g.dir, tile)
+	if err != nil {
+		g.wrongs = append(g.wrongs, wrong{first, err})
+		return
+	}
+	for nth := range made {
+		if made[nth] != there[nth] {
+			at := first + int64(nth)<<(tileHeight*level)
+			g.wrongs = append(g.wrongs, wrong{at, fmt.Errorf("%s is not what the entries make", path(tile))})
+			return
+		}
+	}
+}
+
+// root is that of RFC 6962: the complete subtrees that there are, the largest first, put together from the last on.
+func (g *growing) root() tlog.Hash {
+	var subtrees []tlog.Hash
+	for level := len(g.last) - 1; level >= 0; level-- {
+		rest := g.last[level]
+		for width := tileWidth / 2; width > 0; width /= 2 {
+			if len(rest) >= width {
+				subtrees = append(subtrees, complete(rest[:width]))
+				rest = rest[width:]
+			}
+		}
+	}
+	if len(subtrees) == 0 {
+		return sha256.Sum256(nil)
+	}
+	root := subtrees[len(subtrees)-1]
+	for nth := len(subtrees) - 2; nth >= 0; nth-- {
+		root = tlog.NodeHash(subtrees[nth], root)
+	}
+	return root
+}
+
+// complete is the root of a tree with so many leaves, a power of two.
+func complete(leaves []tlog.Hash) tlog.Hash {
+	if len(leaves) == 1 {
+		return leaves[0]
+	}
+	half := len(leaves) / 2
+	return tlog.NodeHash(complete(leaves[:half]), complete(leaves[half:]))
+}
+
+// bundle takes in the entries of a bundle, each compared with its hash.
+func (g *growing) bundle(first int64, width int) *wrong {
+	expected, err := hashes(g.dir, tlog.Tile{H: tileHeight, L: 0, N: first / tileWidth, W: width})
+	if err != nil {
+		return &wrong{first, err}
+	}
+	bundle := tlog.Tile{H: tileHeight, L: -1, N: first / tileWidth, W: width}
+	octets, full, err := read(g.dir, bundle)
+	if err != nil {
+		return &wrong{first, err}
+	}
+	count := width
+	if full {
+		count = tileWidth
+	}
+	found, cut := entries(octets, count)
+	for nth := range min(width, len(found)) {
+		hash := tlog.RecordHash(found[nth])
+		if hash != expected[nth] {
+			return &wrong{first + int64(nth), errors.New("it is not the one that was hashed")}
+		}
+		g.add(0, hash)
+	}
+	if cut != nil {
+		return &wrong{first + int64(min(len(found), width-1)), fmt.Errorf("%s %w", path(bundle), cut)}
+	}
+	return nil
+}
+
 // check gives one line about a log that is right, or what is wrong with which entry first.
 func check(dir, keyText string) (string, error) {
 	origin, tree, err := checkpoint(dir, keyText)
 	if err != nil {
 		return "", fmt.Errorf("checkpoint: %w", err)
 	}
-	// Reads tiles, and believes none before its hashes lead to the root.
-	hashes := tlog.TileHashReader(tree, tiles{dir})
-	for first := int64(0); first < tree.N; first += tileWidth {
-		width := int(min(tileWidth, tree.N-first))
-		wanted := make([]int64, width)
-		for nth := range wanted {
-			wanted[nth] = tlog.StoredHashIndex(0, first+int64(nth))
-		}
-		expected, err := hashes.ReadHashes(wanted)
-		if err != nil {
-			return "", fmt.Errorf("first wrong at entry %d: %w", first, err)
-		}
-		bundle := tlog.Tile{H: tileHeight, L: -1, N: first / tileWidth, W: width}
-		octets, full, err := read(dir, bundle)
-		if err != nil {
-			return "", fmt.Errorf("first wrong at entry %d: %w", first, err)
-		}
-		count := width
-		if full {
-			count = tileWidth
-		}
-		found, wrong := entries(octets, count)
-		for nth := range min(width, len(found)) {
-			hash := tlog.RecordHash(found[nth])
-			if !bytes.Equal(hash[:], expected[nth][:]) {
-				return "", fmt.Errorf("first wrong at entry %d: it is not the one that was hashed", first+int64(nth))
-			}
-		}
-		if wrong != nil {
-			at := first + int64(min(len(found), width-1))
-			return "", fmt.Errorf("first wrong at entry %d: %s %w", at, path(bundle), wrong)
+	grown := growing{dir: dir, size: tree.N}
+	for first := int64(0); first < tree.N && len(grown.wrongs) == 0; first += tileWidth {
+		if bad := grown.bundle(first, int(min(tileWidth, tree.N-first))); bad != nil {
+			grown.wrongs = append(grown.wrongs, *bad)
 		}
 	}
-	if tree.N > 0 {
-		// Every tile there is, the ones above too: reading the entries' hashes may have passed some by.
-		for _, tile := range tlog.NewTiles(tileHeight, 0, tree.N) {
-			octets, err := tiles{dir}.ReadTiles([]tlog.Tile{tile})
-			if err == nil {
-				err = sameTile(hashes, tile, octets[0])
-			}
-			if err != nil {
-				return "", fmt.Errorf("first wrong at entry %d: %w", tile.N*tileWidth<<(tileHeight*tile.L), err)
-			}
+	for level := range grown.last {
+		if level > 0 && len(grown.last[level]) > 0 {
+			grown.compare(level)
 		}
+	}
+	if len(grown.wrongs) > 0 {
+		return "", slices.MinFunc(grown.wrongs, func(a, b wrong) int { return cmp.Compare(a.index, b.index) })
+	}
+	if root := grown.root(); root != tree.Hash {
+		return "", errors.New("the entries lead to another root than the one that was signed")
 	}
 	return fmt.Sprintf("%s, %d entries, root %x", origin, tree.N, tree.Hash[:]), nil
 }
 
-// sameTile compares a tile with the hashes that lead to the root.
-func sameTile(hashes tlog.HashReader, tile tlog.Tile, octets []byte) error {
-	wanted := make([]int64, tile.W)
-	for nth := range wanted {
-		wanted[nth] = tlog.StoredHashIndex(tileHeight*tile.L, tile.N*tileWidth+int64(nth))
-	}
-	expected, err := hashes.ReadHashes(wanted)
-	if err != nil {
-		return err
-	}
-	for nth, hash := range expected {
-		if !bytes.Equal(hash[:], octets[nth*tlog.HashSize:][:tlog.HashSize]) {
-			return fmt.Errorf("%s is not what the entries make", path(tile))
-		}
-	}
-	return nil
+func isThere(dir, name string) bool {
+	_, err := os.Lstat(filepath.Join(dir, name))
+	return err == nil
 }
 
 func main() {
@@ -215,22 +287,26 @@ func main() {
 		os.Exit(2)
 	}
 	root, keyText := os.Args[1], os.Args[2]
-	logs, wrong := 0, false
+	logs, allRight := 0, true
 	err := filepath.WalkDir(root, func(place string, entry fs.DirEntry, err error) error {
 		if err != nil {
 			return err
 		}
-		if entry.IsDir() && entry.Name() == "tile" {
+		if !entry.IsDir() {
+			return nil
+		}
+		if entry.Name() == "tile" {
 			return fs.SkipDir
 		}
-		if entry.IsDir() || entry.Name() != "checkpoint" {
+		// Tiles without a checkpoint are a log too: a wrong one.
+		if !isThere(place, "checkpoint") && !isThere(place, "tile") {
 			return nil
 		}
 		logs++
-		dir := filepath.Dir(place)
+		dir := place
 		name, _ := filepath.Rel(root, dir)
 		if line, err := check(dir, keyText); err != nil {
-			wrong = true
+			allRight = false
 			fmt.Printf("%s: WRONG: %v\n", name, err)
 		} else {
 			fmt.Printf("%s: right: %s\n", name, line)
@@ -244,7 +320,7 @@ func main() {
 	case logs == 0:
 		fmt.Fprintf(os.Stderr, "%s: there is no log in it\n", root)
 		os.Exit(2)
-	case wrong:
+	case !allRight:
 		os.Exit(1)
 	}
 }

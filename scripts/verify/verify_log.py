@@ -418,11 +418,16 @@ def check(directory, publics, may_be_pruned):
 
 
 def logs_below(directory):
+    """Tiles without a checkpoint are a log too: a wrong one."""
+
+    def cannot(error):
+        raise error
+
     found = []
-    for place, folders, files in os.walk(directory):
-        folders[:] = sorted(folder for folder in folders if folder != "tile")
-        if "checkpoint" in files:
+    for place, folders, files in os.walk(directory, onerror=cannot):
+        if "checkpoint" in files or "tile" in folders:
             found.append(place)
+        folders[:] = sorted(folder for folder in folders if folder != "tile")
     return found
 
 
@@ -438,7 +443,10 @@ def main():
         publics = [parse_key(text)[1] for text in arguments.key]
     except (ValueError, binascii.Error) as error:
         parser.error(f"--key: {error}")
-    directories = logs_below(arguments.directory)
+    try:
+        directories = logs_below(arguments.directory)
+    except OSError as error:
+        parser.error(f"{error.filename}: {error.strerror}")
     if not directories:
         parser.error(f"{arguments.directory}: there is no log in it")
     is_right = True

@@ -172,6 +172,8 @@ async fn programs_of_others_verify_what_the_service_wrote_and_find_every_flipped
     verifiers.extend(Verifier::go(out.path()).await);
     for verifier in &verifiers {
         finds_every_flipped_bit(verifier, &whole, key).await;
+        finds_an_entry_that_was_replaced_with_its_hash(verifier, &whole, key).await;
+        does_not_pass_over_a_log_without_its_checkpoint(verifier, &whole, key).await;
     }
     let bundle = part.join("tile/entries/001");
     let before = flip(&bundle, |octets| octets.len() - 1);
@@ -220,4 +222,36 @@ async fn finds_every_flipped_bit(verifier: &Verifier, whole: &Path, key: &str) {
     }
     let (code, text) = verifier.run(whole, key).await;
     assert_eq!(code, Some(0), "{name}: {text}");
+}
+
+/// Whoever rewrites an entry rewrites its hash as well; the tile above tells. A library that believed a tile of hashes
+/// for want of a look at its parent was wrong here (CVE-2026-56865).
+async fn finds_an_entry_that_was_replaced_with_its_hash(verifier: &Verifier, whole: &Path, key: &str) {
+    let name = verifier.program.display();
+    for number in ["000", "001"] {
+        let [bundle, hashes] = ["tile/entries", "tile/0"].map(|kind| whole.join(kind).join(number));
+        let mut first = 0..0;
+        let before = flip(&bundle, |octets| {
+            first = 2..2 + usize::from(u16::from_be_bytes([octets[0], octets[1]]));
+            first.end - 1
+        });
+        let entry = &fs::read(&bundle).unwrap()[first];
+        let hashes_before = fs::read(&hashes).unwrap();
+        let mut octets = hashes_before.clone();
+        octets[..32].copy_from_slice(hongyan_tlog::leaf_hash(entry).as_bytes());
+        fs::write(&hashes, octets).unwrap();
+        let (code, text) = verifier.run(whole, key).await;
+        assert_eq!(code, Some(1), "{name}, {number}: {text}");
+        assert!(text.contains("first wrong at entry"), "{name}, {number}: {text}");
+        fs::write(&bundle, before).unwrap();
+        fs::write(&hashes, hashes_before).unwrap();
+    }
+}
+
+async fn does_not_pass_over_a_log_without_its_checkpoint(verifier: &Verifier, whole: &Path, key: &str) {
+    let [there, aside] = ["checkpoint", "aside"].map(|name| whole.join(name));
+    fs::rename(&there, &aside).unwrap();
+    let (code, text) = verifier.run(whole, key).await;
+    assert_eq!(code, Some(1), "{}: {text}", verifier.program.display());
+    fs::rename(&aside, &there).unwrap();
 }
