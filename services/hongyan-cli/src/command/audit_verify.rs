@@ -2,6 +2,8 @@
 
 mod check;
 mod ends;
+#[cfg(test)]
+mod tests;
 
 use std::{
     fs,
@@ -14,11 +16,11 @@ use serde_json::json;
 use crate::{
     answer::{Answer, Failure},
     args::VerifyLogs,
-    copied::{CHECKPOINT, Copied, PART, Part},
+    copied::{CHECKPOINT, Copied, PART, Part, TILES, UNFINISHED},
     exit::Exit,
     progress::Progress,
     screen::Screen,
-    table::table,
+    table::slim_table,
 };
 use check::{Bad, Checking};
 use ends::{First, Said};
@@ -85,14 +87,19 @@ fn check_ends(checked: &mut [Checked]) {
     }
 }
 
+/// Tiles without a checkpoint are a log too, a wrong one: taking its checkpoint away must not hide it.
 fn find_logs(dir: &Path, depth: usize, found: &mut Vec<PathBuf>) -> std::io::Result<()> {
+    let mut is_log = false;
     for entry in fs::read_dir(dir)? {
         let entry = entry?;
-        if entry.file_name() == CHECKPOINT {
-            found.push(dir.to_owned());
-        } else if entry.file_type()?.is_dir() && depth < MAX_DEPTH && entry.file_name() != "tile" {
+        if entry.file_name() == CHECKPOINT || entry.file_name() == TILES {
+            is_log = true;
+        } else if entry.file_type()?.is_dir() && depth < MAX_DEPTH {
             find_logs(&entry.path(), depth + 1, found)?;
         }
+    }
+    if is_log {
+        found.push(dir.to_owned());
     }
     Ok(())
 }
@@ -140,7 +147,15 @@ fn check_log(dir: &Path, args: &VerifyLogs, progress: impl FnMut(u64, u64)) -> R
 
 /// The checkpoint, signed by one of the keys.
 fn signed(files: &Copied, keys: &[Verifier]) -> Result<Checkpoint, String> {
-    let octets = files.text(CHECKPOINT)?.ok_or("is missing")?;
+    let Some(octets) = files.text(CHECKPOINT)? else {
+        let is_unfinished = files.text(UNFINISHED)?.is_some();
+        let why = if is_unfinished {
+            "is missing: the export has not come to its end; run it again"
+        } else {
+            "is missing, so nothing here is signed: it was lost, or the log was copied before its first was published"
+        };
+        return Err(why.to_owned());
+    };
     let note = Note::parse(&octets).map_err(|error| error.to_string())?;
     let checkpoint = Checkpoint::parse(note.text()).map_err(|error| error.to_string())?;
     // One key signs all logs of an organisation, under the name of each.
@@ -163,6 +178,16 @@ impl Found {
         }
     }
 
+    /// Whose log it is, where the name of its directory does not say so: who was given another log than the one that was
+    /// asked for must see it.
+    fn origin_unless_named(&self, name: &str) -> String {
+        if self.origin.ends_with(&format!("/{name}")) {
+            String::new()
+        } else {
+            self.origin.clone()
+        }
+    }
+
     /// How many there are, and which of them are here where that is not all.
     fn entries(&self) -> String {
         if (self.from, self.until) == (0, self.size) {
@@ -178,13 +203,18 @@ fn render(checked: &[Checked], screen: Screen) -> Answer {
     let rows = checked.iter().map(|log| match &log.result {
         Ok(found) => [
             log.name.clone(),
+            found.origin_unless_named(&log.name),
             "ok".to_owned(),
             found.entries(),
             found.root.chars().take(16).collect(),
         ],
-        Err(_) => [log.name.clone(), "WRONG".to_owned(), String::new(), String::new()],
+        Err(_) => {
+            let none = String::new;
+            [log.name.clone(), none(), "WRONG".to_owned(), none(), none()]
+        }
     });
-    let mut parts = vec![table(screen, &["log", "result", "entries", "root"], rows)];
+    let heading = ["log", "origin", "result", "entries", "root"];
+    let mut parts = vec![slim_table(screen, heading, rows)];
     for log in checked {
         if let Err(bad) = &log.result {
             parts.push(match bad.index {

@@ -18,3 +18,7 @@ pub(crate) use part::{PART, Part};
 
 /// The name of the signed note in every copy.
 pub(crate) const CHECKPOINT: &str = "checkpoint";
+/// The directory of tiles and bundles in every copy.
+pub(crate) const TILES: &str = "tile";
+/// Holds what an unfinished export must know when it goes on, in place of a checkpoint; removed at its end.
+pub(crate) const UNFINISHED: &str = "export.json";

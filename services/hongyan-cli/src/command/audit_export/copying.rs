@@ -13,10 +13,8 @@ use hongyan_tlog::{
     tile::{Kind, MAX_LEVEL},
 };
 
-use crate::copied::{CHECKPOINT, Copied, PART, Part, says_its_place};
+use crate::copied::{CHECKPOINT, Copied, PART, Part, UNFINISHED, says_its_place};
 
-/// Holds what an unfinished export must know when it goes on; removed at its end.
-pub(super) const UNFINISHED: &str = "export.json";
 const WIDTH: u64 = TILE_WIDTH as u64;
 
 /// Which entries are wanted.

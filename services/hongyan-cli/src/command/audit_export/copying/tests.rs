@@ -5,9 +5,9 @@ use std::{collections::BTreeMap, path::Path};
 use hongyan_proto::audit::v1::{ExportLeaves, ExportProof};
 use hongyan_tlog::{Hash, leaf_hash, node_hash, proof::Nodes, range};
 
-use super::{Copying, Signed, Stop, UNFINISHED, Wanted};
+use super::{Copying, Signed, Stop, Wanted};
 use crate::copied::{
-    CHECKPOINT, Copied, PART,
+    CHECKPOINT, Copied, PART, UNFINISHED,
     testing::{checkpoint, entries, entry, names, note, signer, write},
 };
 
