@@ -63,12 +63,21 @@ impl Trouble {
         self.is_away_in().is_zero()
     }
 
-    /// `before` is what was known until now.
+    /// An attempt failed; `before` is what was known until now.
     fn next(before: Option<&Self>, status: &Status) -> Self {
-        let now = words(status);
+        Self::told(before, Instant::now(), words(status))
+    }
+
+    /// An attempt that began at `begun` is still without an answer: a service that hangs refuses nothing.
+    fn silent(before: Option<&Self>, begun: Instant) -> Self {
+        let now = format!("no answer for {} s (NO_ANSWER)", AWAY_AFTER.as_secs());
+        Self::told(before, begun, now)
+    }
+
+    fn told(before: Option<&Self>, since: Instant, now: String) -> Self {
         let Some(before) = before else {
             return Self {
-                since: Instant::now(),
+                since,
                 why: now.into(),
             };
         };
@@ -232,6 +241,18 @@ impl Writer {
         self.write_in_span(batch, ended).instrument(span).await
     }
 
+    /// One call. Its trouble begins before its time is over, for what is asked meanwhile would be asked for nothing.
+    async fn attempt(&self, request: AppendRequest) -> Result<AppendResponse, Status> {
+        let begun = Instant::now();
+        let mut answer = (self.append)(request);
+        if let Ok(answer) = tokio::time::timeout(AWAY_AFTER, &mut answer).await {
+            return answer;
+        }
+        self.trouble
+            .send_modify(|trouble| *trouble = Some(Trouble::silent(trouble.as_ref(), begun)));
+        answer.await
+    }
+
     async fn write_in_span(&mut self, batch: &[Pending], ended: &CancellationToken) -> bool {
         let mut request = AppendRequest {
             producer: self.producer.to_string(),
@@ -243,7 +264,7 @@ impl Writer {
         let mut backoff = Backoff::new(Duration::from_millis(50), Duration::from_secs(2));
         let (mut epochs, mut last_attempts) = (0, 0);
         loop {
-            let status = match (self.append)(request.clone()).await {
+            let status = match self.attempt(request.clone()).await {
                 Ok(response) if response.appended.len() == batch.len() => {
                     self.next_seq += batch.len() as u64;
                     self.trouble.send_if_modified(|trouble| trouble.take().is_some());

@@ -243,3 +243,38 @@ async fn trouble_begins_with_a_failed_attempt_and_ends_with_the_event_on_record(
     result.unwrap();
     assert!(recorder.trouble().is_none());
 }
+
+#[tokio::test]
+async fn a_record_that_hangs_is_trouble_before_its_call_ends() {
+    let server = Server::default();
+    let goes_on = Arc::new(tokio::sync::Notify::new());
+    let append: Append = {
+        let (answered, goes_on) = (server.append(), goes_on.clone());
+        Arc::new(move |request| {
+            let (answer, goes_on) = (answered(request), goes_on.clone());
+            Box::pin(async move {
+                goes_on.notified().await;
+                answer.await
+            })
+        })
+    };
+    let (recorder, writer) = recorder(append, "verify-x".into(), 7, LONG);
+    let mut trouble = recorder.watch_trouble();
+    let ended = CancellationToken::new();
+    let (result, ()) = tokio::join!(
+        async {
+            let seen = async {
+                let told = trouble.wait_for(Option::is_some).await.unwrap().clone().unwrap();
+                assert!(told.is_away(), "it took nothing for as long as that");
+                assert!(told.why.contains("no answer for 2 s"), "{}", told.why);
+                goes_on.notify_one();
+            };
+            let (result, ()) = tokio::join!(recorder.record(event(1)), seen);
+            ended.cancel();
+            result
+        },
+        writer.run(ended.clone())
+    );
+    result.unwrap();
+    assert!(recorder.trouble().is_none(), "it was taken in the end");
+}
