@@ -33,8 +33,7 @@ pub async fn build(settings: Settings, ctx: Context) -> Result<Service, BuildErr
     let appends = ctx.health_flag("record");
     appends.down("recovering");
     let actor = ctx.credentials.id().to_string();
-    let signer = Signer::parse(&settings.signing_key.read()?)
-        .map_err(|error| format!("{}: {error}", settings.signing_key.path().display()))?;
+    let signer = signer(&settings)?;
     let watched = WatchedClock::new(Arc::new(now_unix_ms), settings.clock_ahead);
     let clock = watched.as_clock();
     let Recovered {
@@ -144,6 +143,16 @@ pub async fn build(settings: Settings, ctx: Context) -> Result<Service, BuildErr
     Ok(Service::default().with(server))
 }
 
+fn signer(settings: &Settings) -> Result<Signer, BuildError> {
+    let wrong = |error: String| format!("record.signing_key_file: {error}");
+    let text = settings
+        .signing_key
+        .read()
+        .map_err(|error| wrong(error.to_string()))?;
+    let path = settings.signing_key.path().display();
+    Ok(Signer::parse(&text).map_err(|error| wrong(format!("{path}: {error}")))?)
+}
+
 fn tell_recovery(size: u64, cut: Option<&Cut>) {
     if let Some(cut) = cut {
         metrics::counter!("hongyan_audit_tails_cut_total").increment(1);
@@ -233,7 +242,8 @@ async fn watch_gaps(record: Record, shutdown: CancellationToken) {
             () = tokio::time::sleep(GAP_LOOK) => {}
         }
         let Ok((gaps, count)) = record.gaps(GAP_AGE_MS, 1).await else {
-            return;
+            // The record has stopped: who knows why ends the process.
+            return shutdown.cancelled().await;
         };
         metrics::gauge!("hongyan_audit_gaps").set(count as f64);
         if count > known

@@ -77,7 +77,7 @@ impl Settings {
             keyring_reload: source.duration_ms("keyring.reload_interval_ms", 1_000),
             tiles_listen: source.optional("tiles.listen"),
             tiles_limits: read_tiles_limits(source),
-            organisation: source.required("record.organisation", String::new()),
+            organisation: read_organisation(source),
             signing_key: SecretFile::new(source.required("record.signing_key_file", PathBuf::new())),
             publish_interval: Duration::from_millis(source.within(
                 "record.publish_interval_ms",
@@ -111,6 +111,23 @@ fn read_tiles_limits(source: &mut Source) -> HttpLimits {
     }
 }
 
+/// It can never be changed, so what is no domain is told before anything is signed under it.
+fn read_organisation(source: &mut Source) -> String {
+    let organisation: String = source.required("record.organisation", String::new());
+    // Empty where it is not set, which is told already.
+    if !organisation.is_empty() && !is_domain(&organisation) {
+        source.note("record.organisation", "must be a domain, e.g. example.org");
+    }
+    organisation
+}
+
+fn is_domain(text: &str) -> bool {
+    text.split('.').all(|label| {
+        let is_plain = |octet: u8| octet.is_ascii_alphanumeric() || octet == b'-';
+        !label.is_empty() && label.bytes().all(is_plain)
+    })
+}
+
 fn read_retention(source: &mut Source) -> Retention {
     let default = Retention::default();
     let mut months = |key: &str, default: u32| {
@@ -132,7 +149,7 @@ mod tests {
     use hongyan_config::{Source, SourceSpec};
     use hongyan_tlog::key::{Algorithm, Signer};
 
-    use super::Settings;
+    use super::{Settings, is_domain};
     use crate::{Retention, publish::TilesPlace};
 
     /// What is read of these lines, behind those that must be there, and the keys of the mistakes.
@@ -161,6 +178,16 @@ mod tests {
         let name = format!("witness.example/{seed}");
         let signer = Signer::from_seed(&name, Algorithm::CosignatureV1, &[seed; 32]).unwrap();
         format!("{} https://witness.example/{seed}", signer.verifier())
+    }
+
+    #[test]
+    fn an_organisation_is_a_domain() {
+        for text in ["example.org", "hongyan.test", "localhost", "a-b.cn"] {
+            assert!(is_domain(text), "{text}");
+        }
+        for text in ["", ".", "example.org/x", "example.org.", "a b", "鸿雁.cn", "a+b"] {
+            assert!(!is_domain(text), "{text}");
+        }
     }
 
     #[test]

@@ -14,12 +14,12 @@ use crate::{
 /// How often the calendar is looked at. The first event behind a turn turns its log too, so this is for idle ones.
 pub(crate) const LOOK_EVERY: Duration = Duration::from_secs(10);
 
-/// Turns until the token is cancelled, or the record takes nothing any more, which others tell.
+/// Turns until the token is cancelled. Where the record or the publisher has stopped it waits for that, so that what ends
+/// the process is who knows why.
 pub(crate) async fn run(record: Record, publication: Publication, every: Duration, end: CancellationToken) {
     tokio::select! {
         () = end.cancelled() => {}
-        // The record has stopped: the process is ending.
-        _ = turn(&record, &publication, every) => {}
+        _ = turn(&record, &publication, every) => end.cancelled().await,
     }
 }
 

@@ -13,8 +13,8 @@ use crate::{
     record::{Upkeep, write_snapshot},
 };
 
-/// Works until the token is cancelled, or the record has stopped, which others tell. An error must end the process: a disk
-/// that refuses here is full or broken.
+/// Works until the token is cancelled. Where the record or the publisher has stopped it waits for that, so that what ends
+/// the process is who knows why. An error must end the process: a disk that refuses here is full or broken.
 pub async fn run(upkeep: Upkeep, publication: Publication, end: CancellationToken) -> Result<(), LogError> {
     let Upkeep {
         dir,
@@ -31,14 +31,14 @@ pub async fn run(upkeep: Upkeep, publication: Publication, end: CancellationToke
             () = end.cancelled() => return Ok(()),
             taken = snapshots.recv() => {
                 let Some(taken) = taken else {
-                    return Ok(());
+                    break;
                 };
                 let dir = dir.clone();
                 blocking(move || write_snapshot(&dir, &taken.octets)).await?;
                 covered = taken.size;
             }
             moved = published.changed() => if moved.is_err() {
-                return Ok(());
+                break;
             },
         }
         let needed_from = covered.min(published.borrow_and_update().through);
@@ -48,6 +48,8 @@ pub async fn run(upkeep: Upkeep, publication: Publication, end: CancellationToke
             metrics::counter!("hongyan_audit_segments_pruned_total").increment(gone);
         }
     }
+    end.cancelled().await;
+    Ok(())
 }
 
 /// The runtime going down is no error: the next start does what is left.
@@ -57,4 +59,35 @@ async fn blocking<T: Default + Send + 'static>(
     task::spawn_blocking(work)
         .await
         .unwrap_or_else(|_| Ok(T::default()))
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::FutureExt as _;
+    use tokio::runtime::Handle;
+    use tokio_util::sync::CancellationToken;
+
+    use super::run;
+    use crate::{record::Host, recovery::Recovered, testing::open_record};
+
+    #[tokio::test]
+    async fn a_publisher_that_died_tells_so_itself() {
+        let dir = tempfile::tempdir().unwrap();
+        let (place, runtime) = (dir.path().to_owned(), Handle::current());
+        let opened = tokio::task::spawn_blocking(move || {
+            open_record(&place, Host::of_test("audit-svc-test", 1), runtime).unwrap()
+        });
+        let Recovered {
+            opened,
+            publisher,
+            logs,
+        } = opened.await.unwrap();
+        drop(publisher);
+        let end = CancellationToken::new();
+        let mut upkeep = Box::pin(run(opened.upkeep, logs.publication, end.clone()));
+        // Whoever ends first is taken for the cause of the process's end.
+        assert!((&mut upkeep).now_or_never().is_none());
+        end.cancel();
+        upkeep.await.unwrap();
+    }
 }

@@ -236,17 +236,22 @@ pub fn code_name(code: Code) -> &'static str {
     }
 }
 
-/// An error with all that caused it, on one line.
+/// An error with all that caused it, on one line. A cause that the error before it quotes at its end is not said twice.
 pub(crate) struct Chain<'a>(pub(crate) &'a dyn Error);
 
 impl fmt::Display for Chain<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         const DEEPEST: usize = 16;
-        write!(f, "{}", self.0)?;
+        let mut said = self.0.to_string();
+        f.write_str(&said)?;
         let mut source = self.0.source();
         for _ in 0..DEEPEST {
             let Some(error) = source else { break };
-            write!(f, ": {error}")?;
+            let cause = error.to_string();
+            if !said.ends_with(&cause) {
+                write!(f, ": {cause}")?;
+                said = cause;
+            }
             source = error.source();
         }
         Ok(())
@@ -259,7 +264,19 @@ mod tests {
 
     use tonic::{Code, Status};
 
-    use super::Problem;
+    use super::{Chain, Problem};
+
+    #[derive(Debug, thiserror::Error)]
+    #[error("the locks: {0}")]
+    struct Quoting(#[source] std::io::Error);
+
+    #[test]
+    fn a_cause_is_said_once() {
+        let quoting = Quoting(std::io::Error::other("no space"));
+        assert_eq!(Chain(&quoting).to_string(), "the locks: no space");
+        let around = std::io::Error::other(quoting);
+        assert_eq!(Chain(&around).to_string(), "the locks: no space");
+    }
 
     fn full() -> Problem {
         Problem::exhausted(

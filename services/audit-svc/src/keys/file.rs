@@ -3,7 +3,7 @@
 use std::{
     fs::{self, File, OpenOptions},
     io,
-    os::unix::fs::FileExt as _,
+    os::unix::fs::{FileExt as _, OpenOptionsExt as _},
     path::{Path, PathBuf},
 };
 
@@ -62,6 +62,8 @@ impl KeyFile {
             .write(true)
             .create(true)
             .truncate(false)
+            // Whoever copies it keeps what is erased later.
+            .mode(0o600)
             .open(&path)
             .map_err(KeysError::io("opening", &path))?;
         let octets = length(&file, &path)?;

@@ -85,16 +85,27 @@ struct Current {
 }
 
 impl Current {
-    fn open(dir: &Path, period: Period) -> Result<Self, KeysError> {
+    /// A key-encryption key that some of the file's keys need and that is away, or is another one under its name, is told
+    /// here: else the first to hear of it would be whoever asks about one of these people.
+    fn open(dir: &Path, period: Period, kek: &Keyring) -> Result<Self, KeysError> {
         let started = Instant::now();
         let mut subjects = 0_u64;
         let mut table = Table::new();
+        // The first living slot under each key-encryption key.
+        let mut samples: Vec<Slot> = Vec::new();
         let file = KeyFile::open_to_append(dir, period, |slot| {
             if matches!(slot.state, State::Live { .. }) {
                 table.insert(&slot.tag, slot.id.slot());
                 subjects += 1;
+                let under = slot.wrapped_under();
+                if !samples.iter().any(|sample| sample.wrapped_under() == under) {
+                    samples.push(slot.clone());
+                }
             }
         })?;
+        for slot in &samples {
+            unwrap(kek, period, file.path(), slot)?;
+        }
         let took_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
         tracing::info!(%period, subjects, took_ms, "the keys of a period are open");
         Ok(Self { period, file, table })
@@ -133,7 +144,9 @@ impl Keeper {
     /// Opens the newest file of the directory. Blocks for as long as reading it takes.
     pub(crate) fn open(dir: &Path, kek: LiveKeyring) -> Result<Self, KeysError> {
         let newest = file::periods(dir)?.pop();
-        let current = newest.map(|period| Current::open(dir, period)).transpose()?;
+        let current = newest
+            .map(|period| Current::open(dir, period, &kek.current()))
+            .transpose()?;
         Ok(Self {
             dir: dir.to_owned(),
             kek,
@@ -200,7 +213,7 @@ impl Keeper {
             .is_none_or(|current| current.period < period)
         {
             self.commit(std::mem::take(group))?;
-            self.current = Some(Current::open(&self.dir, period)?);
+            self.current = Some(Current::open(&self.dir, period, &self.kek.current())?);
         }
         let on_disk = self.current.as_ref().map_or(0, |current| current.file.next());
         let keys: Result<Vec<_>, KeysError> = tags.iter().map(|tag| self.key(group, tag)).collect();

@@ -92,6 +92,14 @@ impl Slot {
         }
     }
 
+    /// The id of the key-encryption key that its key needs; `None` where it holds none.
+    pub(crate) fn wrapped_under(&self) -> Option<&str> {
+        match &self.state {
+            State::Live { wrapped } => hongyan_envelope::key_id(wrapped).ok(),
+            State::Destroyed { .. } | State::Void => None,
+        }
+    }
+
     /// As it is written. A wrapped key that is too long for a slot is none that a keyring makes; it would be cut, and
     /// never open.
     pub(crate) fn encode(&self) -> SlotOctets {

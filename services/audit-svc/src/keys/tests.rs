@@ -342,11 +342,30 @@ async fn the_wrapping_key_rotates_while_keys_are_made_and_used() {
         assert_eq!(found.as_deref(), (n != 7).then_some(PERSONAL), "{n}");
     }
     close(second).await;
-    // Without any of them nothing opens, and it says which one is missing.
-    house.wrap_under(&[("kek3", 9)]);
-    let third = house.open().await;
-    let error = third.keys.look_into(&events[0], true).await.unwrap_err();
-    assert!(error.to_string().contains("kek2"), "{error}");
+}
+
+#[tokio::test]
+async fn a_start_without_the_wrapping_key_or_with_another_is_refused_and_says_which() {
+    let house = House::new();
+    let first = house.open().await;
+    let event = taken_in(&first.keys, house.event(1)).await;
+    close(first).await;
+    let before = std::fs::read(house.file()).unwrap();
+    let mode =
+        std::os::unix::fs::PermissionsExt::mode(&std::fs::metadata(house.file()).unwrap().permissions());
+    assert_eq!(mode & 0o077, 0, "nobody else reads it");
+    for (keys, told) in [
+        ([("kek2", 6)], "needs key kek1"),
+        ([("kek1", 6)], "slot 1 does not open"),
+    ] {
+        house.wrap_under(&keys);
+        let error = house.try_open().await.unwrap_err().to_string();
+        assert!(error.contains(told) && error.contains("keys.kek_file"), "{error}");
+        assert_eq!(std::fs::read(house.file()).unwrap(), before);
+    }
+    house.wrap_under(&[("kek1", 3), ("kek2", 6)]);
+    let second = house.open().await;
+    assert_eq!(opened(&second.keys, &event).await.as_deref(), Some(PERSONAL));
 }
 
 #[tokio::test]

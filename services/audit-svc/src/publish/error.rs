@@ -55,6 +55,21 @@ pub enum PublishError {
         /// What is wrong.
         source: NoteError,
     },
+    /// A checkpoint under another key or another organisation than those of the settings.
+    #[error(
+        "{place} of {log} is of {origin}, and not signed as {expected} by the key of record.signing_key_file: that key and \
+         record.organisation must be those that the record began with"
+    )]
+    OtherKey {
+        /// `checkpoint` or `lock`.
+        place: &'static str,
+        /// Which log.
+        log: LogId,
+        /// What its first line says.
+        origin: String,
+        /// What it must say.
+        expected: String,
+    },
     /// A note that is no checkpoint of this log.
     #[error("{place} of {log}: {source}")]
     Checkpoint {

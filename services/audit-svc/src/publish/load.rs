@@ -41,6 +41,16 @@ pub(super) fn log(
             locked,
         });
     }
+    if size < locked {
+        // A kill between signing and publishing leaves this, a witness that does not cosign too, and so does whoever
+        // puts an older copy of the tiles back: it is told, and what is missing comes from the journal or is refused.
+        tracing::warn!(
+            log = %id,
+            published = size,
+            signed = locked,
+            "the tiles are behind the signed checkpoint; what is missing is written again from the journal"
+        );
+    }
     let growing = growing(store, runtime, id, size)?;
     for signed in published.iter().chain([&lock]) {
         if signed.checkpoint.size() == size && *signed.checkpoint.root() != growing.root() {

@@ -7,7 +7,7 @@ use hongyan_tlog::{
     Hash, Tile,
     checkpoint::Checkpoint,
     key::{Signer, Verifier},
-    note::Note,
+    note::{Note, NoteError},
 };
 
 use super::{PublishError, growing::Growing, published::Published};
@@ -30,7 +30,16 @@ impl Signed {
     ) -> Result<Self, PublishError> {
         let wrong = |source| PublishError::Note { place, log, source };
         let note = Note::parse(octets).map_err(wrong)?;
-        note.verified_by(std::slice::from_ref(verifier)).map_err(wrong)?;
+        note.verified_by(std::slice::from_ref(verifier))
+            .map_err(|source| match source {
+                NoteError::NotSigned => PublishError::OtherKey {
+                    place,
+                    log,
+                    origin: note.text().lines().next().unwrap_or_default().to_owned(),
+                    expected: verifier.name().to_owned(),
+                },
+                other => wrong(other),
+            })?;
         let checkpoint = Checkpoint::parse_of(verifier.name(), note.text())
             .map_err(|source| PublishError::Checkpoint { place, log, source })?;
         Ok(Self {
@@ -190,4 +199,34 @@ fn unix_s() -> u64 {
     SystemTime::now()
         .duration_since(SystemTime::UNIX_EPOCH)
         .map_or(0, |since| since.as_secs())
+}
+
+#[cfg(test)]
+mod tests {
+    use hongyan_tlog::{checkpoint::Checkpoint, edge::Edge, key::Signer, note::Note};
+
+    use super::Signed;
+    use crate::{record::LogId, testing::signer};
+
+    #[test]
+    fn another_key_or_another_organisation_is_told_as_that() {
+        let log: LogId = "cdr/2026h2/0".parse().unwrap();
+        let of = |organisation: &str| -> Signer { signer().named(&log.origin(organisation)).unwrap() };
+        let edge = Edge::new();
+        let ours = of("hongyan.test");
+        let checkpoint = Checkpoint::new(ours.verifier().name(), edge.size(), edge.root()).unwrap();
+        let note = Note::sign(&checkpoint.to_string(), &ours, 0).unwrap().to_string();
+        assert!(Signed::read(log, "lock", note.as_bytes(), ours.verifier()).is_ok());
+        let theirs = of("example.org");
+        let told = Signed::read(log, "lock", note.as_bytes(), theirs.verifier()).unwrap_err();
+        let told = told.to_string();
+        for part in [
+            "lock of cdr/2026h2/0 is of audit.hongyan.test/cdr/2026h2/0",
+            "audit.example.org/cdr/2026h2/0",
+            "record.signing_key_file",
+            "record.organisation",
+        ] {
+            assert!(told.contains(part), "{told}");
+        }
+    }
 }
