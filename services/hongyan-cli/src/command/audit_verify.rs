@@ -200,6 +200,7 @@ impl Found {
 
 /// One wrong log is a no.
 fn render(checked: &[Checked], screen: Screen) -> Answer {
+    let none = String::new;
     let rows = checked.iter().map(|log| match &log.result {
         Ok(found) => [
             log.name.clone(),
@@ -208,10 +209,7 @@ fn render(checked: &[Checked], screen: Screen) -> Answer {
             found.entries(),
             found.root.chars().take(16).collect(),
         ],
-        Err(_) => {
-            let none = String::new;
-            [log.name.clone(), none(), "WRONG".to_owned(), none(), none()]
-        }
+        Err(_) => [log.name.clone(), none(), "WRONG".to_owned(), none(), none()],
     });
     let heading = ["log", "origin", "result", "entries", "root"];
     let mut parts = vec![slim_table(screen, heading, rows)];
