@@ -8,21 +8,24 @@ use time::UtcOffset;
 
 use crate::{exit::HELP, when};
 
+/// The heading of what every command takes.
+const EVERYWHERE: &str = "Options of every command";
+
 /// Hongyan's operator tool: verify, send, follow one message, question the record, see the links and queues.
 #[derive(Debug, Parser)]
 #[command(name = "hongyan", version, after_help = HELP, max_term_width = 100)]
 pub(crate) struct Cli {
     /// The settings: addresses of the services, files of the own identity (YAML)
-    #[arg(long, value_name = "FILE", global = true, env = "HONGYAN_CLI_CONFIG")]
+    #[arg(long, value_name = "FILE", global = true, help_heading = EVERYWHERE, env = "HONGYAN_CLI_CONFIG")]
     pub(crate) config: Option<PathBuf>,
     /// Answer with one JSON object whose field names do not change
-    #[arg(long, global = true)]
+    #[arg(long, global = true, help_heading = EVERYWHERE)]
     pub(crate) json: bool,
     /// Show times at this offset from UTC
-    #[arg(long, global = true, default_value = "+08:00", allow_hyphen_values = true, value_parser = when::parse_offset)]
+    #[arg(long, global = true, help_heading = EVERYWHERE, default_value = "+08:00", allow_hyphen_values = true, value_parser = when::parse_offset)]
     pub(crate) utc_offset: UtcOffset,
     /// Lay tables out for so many columns; by default as wide as the terminal, without limit into a file or pipe
-    #[arg(long, global = true, value_name = "COLUMNS", value_parser = clap::value_parser!(u16).range(40..))]
+    #[arg(long, global = true, help_heading = EVERYWHERE, value_name = "COLUMNS", value_parser = clap::value_parser!(u16).range(40..))]
     pub(crate) width: Option<u16>,
     #[command(subcommand)]
     pub(crate) command: Command,
@@ -277,9 +280,9 @@ pub(crate) struct Keygen {
     pub(crate) out: PathBuf,
 }
 
-/// All given conditions must hold. Watching is itself put on record.
+/// Which events. All given conditions must hold.
 #[derive(Debug, Args)]
-pub(crate) struct Watch {
+pub(crate) struct Which {
     /// Of this message
     #[arg(long, default_value = "")]
     pub(crate) message: String,
@@ -289,7 +292,8 @@ pub(crate) struct Watch {
     /// Caused by this SPIFFE id
     #[arg(long, default_value = "")]
     pub(crate) actor: String,
-    /// About this mobile number, as with query; - reads it from standard input
+    /// About this mobile number; - reads it from standard input. Needs keyring.file for the number's tag: the number
+    /// itself leaves this machine for nowhere
     #[arg(long, conflicts_with = "subject_tag")]
     pub(crate) subject: Option<String>,
     /// About the subject with this tag: 64 hexadecimal digits
@@ -298,6 +302,13 @@ pub(crate) struct Watch {
     /// Of this action, e.g. MESSAGE_FINAL
     #[arg(long, default_value = "")]
     pub(crate) action: String,
+}
+
+/// All given conditions must hold. Watching is itself put on record.
+#[derive(Debug, Args)]
+pub(crate) struct Watch {
+    #[command(flatten)]
+    pub(crate) which: Which,
     /// Begin with this index of the record; behind the newest event where it is not given
     #[arg(long)]
     pub(crate) from_index: Option<u64>,
@@ -330,25 +341,8 @@ pub(crate) struct Stats {
 /// All given conditions must hold.
 #[derive(Debug, Args)]
 pub(crate) struct Query {
-    /// Of this message
-    #[arg(long, default_value = "")]
-    pub(crate) message: String,
-    /// Of this trace: 32 hexadecimal digits
-    #[arg(long, default_value = "")]
-    pub(crate) trace: String,
-    /// Caused by this SPIFFE id
-    #[arg(long, default_value = "")]
-    pub(crate) actor: String,
-    /// About this mobile number; - reads it from standard input. Needs keyring.file for the number's tag: the number
-    /// itself leaves this machine for nowhere
-    #[arg(long, conflicts_with = "subject_tag")]
-    pub(crate) subject: Option<String>,
-    /// About the subject with this tag: 64 hexadecimal digits
-    #[arg(long)]
-    pub(crate) subject_tag: Option<String>,
-    /// Of this action, e.g. MESSAGE_FINAL
-    #[arg(long, default_value = "")]
-    pub(crate) action: String,
+    #[command(flatten)]
+    pub(crate) which: Which,
     /// Received at or after: 2026-11-21T20:43:28+08:00, milliseconds since 1970, or so long ago: 90s, 15m, 2h, 7d
     #[arg(long)]
     pub(crate) from: Option<String>,

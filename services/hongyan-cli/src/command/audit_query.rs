@@ -57,13 +57,14 @@ fn request(
             when::parse(&text, now_unix_ms).map_err(|why| Failure::Usage(format!("--{name} {why}")))
         }
     };
-    let subject_tag = subject::tag("--subject", args.subject, args.subject_tag, keyring, stdin)?;
+    let which = args.which;
+    let subject_tag = subject::tag("--subject", which.subject, which.subject_tag, keyring, stdin)?;
     Ok(QueryRequest {
-        message_id: args.message,
-        trace_id: args.trace,
-        actor: args.actor,
+        message_id: which.message,
+        trace_id: which.trace,
+        actor: which.actor,
         subject_tag: subject_tag.into(),
-        action: args.action,
+        action: which.action,
         from_unix_ms: time("from", args.from)?,
         until_unix_ms: time("until", args.until)?,
         page_size: 0,
@@ -72,19 +73,22 @@ fn request(
     })
 }
 
-fn render(leaves: &[Leaf], next_page_token: &str, screen: Screen) -> Answer {
+/// What a person is shown of an event.
+pub(super) fn cells(leaf: &Leaf, screen: Screen) -> [String; 6] {
     let none = AuditEvent::default();
-    let rows = leaves.iter().map(|leaf| {
-        let event = leaf.event.as_ref().unwrap_or(&none);
-        [
-            leaf.index.to_string(),
-            screen.time(leaf.received_at_unix_ms),
-            event.action.clone(),
-            event.outcome.clone(),
-            event.tenant.clone(),
-            details(event),
-        ]
-    });
+    let event = leaf.event.as_ref().unwrap_or(&none);
+    [
+        leaf.index.to_string(),
+        screen.time(leaf.received_at_unix_ms),
+        event.action.clone(),
+        event.outcome.clone(),
+        event.tenant.clone(),
+        details(event),
+    ]
+}
+
+fn render(leaves: &[Leaf], next_page_token: &str, screen: Screen) -> Answer {
+    let rows = leaves.iter().map(|leaf| cells(leaf, screen));
     let mut text = if leaves.is_empty() {
         "no events".to_owned()
     } else {

@@ -6,14 +6,12 @@ use std::{
 };
 
 use hongyan_chassis::{Channel, Problem};
-use hongyan_proto::audit::v1::{
-    AuditEvent, Leaf, WatchRequest, WatchResponse, audit_service_client::AuditServiceClient,
-};
+use hongyan_proto::audit::v1::{Leaf, WatchRequest, WatchResponse, audit_service_client::AuditServiceClient};
 use serde_json::Value;
 use tonic::{Code, Status, Streaming};
 
 use super::{
-    audit_query::{details, leaf_json},
+    audit_query::{cells, leaf_json},
     subject,
 };
 use crate::{
@@ -38,20 +36,21 @@ pub(crate) async fn run(
 ) -> Result<Answer, Failure> {
     let mut client = clients.audit()?;
     let keyring = clients.settings.keyring_file.as_ref();
+    let which = args.which;
     let tag = subject::tag(
         "--subject",
-        args.subject,
-        args.subject_tag,
+        which.subject,
+        which.subject_tag,
         keyring,
         &mut io::stdin().lock(),
     )?;
     let mut request = WatchRequest {
         from_index: args.from_index,
-        message_id: args.message,
-        trace_id: args.trace,
-        actor: args.actor,
+        message_id: which.message,
+        trace_id: which.trace,
+        actor: which.actor,
         subject_tag: tag.into(),
-        action: args.action,
+        action: which.action,
     };
     let mut left = args.limit.unwrap_or(u64::MAX);
     let mut attempts = 0;
@@ -131,17 +130,8 @@ fn broken(status: &Status, next: Option<u64>) -> Failure {
 
 /// What comes from outside stands in one line.
 fn line(leaf: &Leaf, screen: Screen) -> String {
-    let none = AuditEvent::default();
-    let event = leaf.event.as_ref().unwrap_or(&none);
-    let pieces = [
-        leaf.index.to_string(),
-        screen.time(leaf.received_at_unix_ms),
-        event.action.clone(),
-        event.outcome.clone(),
-        event.tenant.clone(),
-        details(event),
-    ];
-    let said: Vec<_> = pieces.iter().filter(|piece| !piece.is_empty()).cloned().collect();
+    let said = cells(leaf, screen).into_iter().filter(|cell| !cell.is_empty());
+    let said: Vec<_> = said.collect();
     plain(&said.join("  "))
 }
 
