@@ -285,3 +285,57 @@ fn files_stay_readable() {
         }
     }
 }
+
+/// The reasons that a source gives for refusals, outside of its tests.
+fn reasons(source: &str) -> BTreeSet<&str> {
+    let source = source.split("#[cfg(test)]").next().unwrap_or_default();
+    let makers = [
+        "not_found",
+        "denied",
+        "precondition",
+        "conflict",
+        "exhausted",
+        "unavailable",
+        "new",
+    ];
+    let calls = source.split("Problem::").skip(1).filter_map(|call| {
+        let (maker, arguments) = call.split_once('(')?;
+        makers.contains(&maker).then_some(arguments)
+    });
+    let reasons = calls.filter_map(|arguments| {
+        let (before, behind) = arguments.split_once('"')?;
+        let is_next = before
+            .chars()
+            .all(|c| c.is_whitespace() || c == ',' || c == ':' || c.is_alphanumeric());
+        is_next.then(|| behind.split('"').next().unwrap_or_default())
+    });
+    reasons.collect()
+}
+
+#[test]
+fn every_reason_for_a_refusal_is_in_the_reference() {
+    let workspace = workspace();
+    let reference = fs::read_to_string(workspace.root.join("REFERENCE.md")).unwrap();
+    let mut seen = 0;
+    for member in workspace.members.keys() {
+        for file in workspace.sources_naming(member, "Problem::") {
+            let is_test = file.iter().any(|part| part.to_string_lossy().contains("test"));
+            if is_test {
+                continue;
+            }
+            let source = fs::read_to_string(workspace.root.join(&file)).unwrap();
+            for reason in reasons(&source) {
+                seen += 1;
+                assert!(
+                    reference.contains(&format!("`{reason}`")),
+                    "REFERENCE.md says nothing of {reason} ({})",
+                    file.display()
+                );
+            }
+        }
+    }
+    assert!(
+        seen > 40,
+        "only {seen} reasons were found: they are written in another way now"
+    );
+}
