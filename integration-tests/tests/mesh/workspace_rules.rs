@@ -288,7 +288,10 @@ fn files_stay_readable() {
 
 /// The reasons that a source gives for refusals, outside of its tests.
 fn reasons(source: &str) -> BTreeSet<&str> {
-    let source = source.split("#[cfg(test)]\nmod tests {").next().unwrap_or_default();
+    let source = source
+        .split("#[cfg(test)]\nmod tests {")
+        .next()
+        .unwrap_or_default();
     let makers = [
         "not_found",
         "denied",
