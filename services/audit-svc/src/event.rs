@@ -133,7 +133,8 @@ fn is_reserved(action: &str) -> bool {
     turn::is_reserved(action) || [KEY_USED, KEY_DESTROYED, KEYS_EXPIRED].contains(&action)
 }
 
-fn is_word(text: &str, least: usize) -> bool {
+/// What actions and outcomes look like.
+pub(crate) fn is_word(text: &str, least: usize) -> bool {
     (least..=64).contains(&text.len())
         && text
             .bytes()

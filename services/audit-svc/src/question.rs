@@ -5,7 +5,7 @@ use hongyan_proto::audit::v1::QueryRequest;
 use hongyan_tlog::leaf_hash;
 
 use crate::{
-    event::{TRACE_ID, is_trace_id, is_visible},
+    event::{TRACE_ID, is_trace_id, is_visible, is_word},
     index::{Conditions, Field},
 };
 
@@ -47,11 +47,16 @@ impl Question {
         for (field, value, most) in [
             ("message_id", &request.message_id, 64),
             ("actor", &request.actor, 256),
-            ("action", &request.action, 64),
         ] {
             let expected = format!("at most {most} visible ASCII characters");
             note(field, value.len() <= most && is_visible(value), &expected);
         }
+        // No event has another, and an empty answer would look as if there were none of the kind.
+        note(
+            "action",
+            is_word(&request.action, 0),
+            "at most 64 of A-Z, 0-9 and _, e.g. MESSAGE_FINAL",
+        );
         note(
             "trace_id",
             request.trace_id.is_empty() || is_trace_id(&request.trace_id),
@@ -71,6 +76,11 @@ impl Question {
             "until_unix_ms",
             request.until_unix_ms >= 0,
             "0 or a time after 1970",
+        );
+        note(
+            "until_unix_ms",
+            is_time(request.from_unix_ms, request.until_unix_ms),
+            AFTER_FROM,
         );
         note("page_size", request.page_size <= MAX_PAGE, "at most 1,000");
         let resume = if request.page_token.is_empty() {
@@ -114,6 +124,14 @@ impl Question {
             resume,
         })
     }
+}
+
+/// What the end of a time must be.
+pub(crate) const AFTER_FROM: &str = "0 or later than from_unix_ms";
+
+/// Whether there is time between the two, either of which may be open, 0. Ends before 1970 are told as that alone.
+pub(crate) fn is_time(from_unix_ms: i64, until_unix_ms: i64) -> bool {
+    until_unix_ms <= 0 || from_unix_ms < until_unix_ms
 }
 
 /// The token of the page that follows an answer to `request`: version ‖ the question's fingerprint ‖ index ‖ size, in
@@ -216,14 +234,19 @@ mod tests {
 
     #[test]
     fn each_wrong_field_is_named() {
-        let table: [(&str, Change); 9] = [
+        let table: [(&str, Change); 12] = [
             ("message_id", |request| request.message_id = "a b".into()),
             ("actor", |request| request.actor = "a".repeat(257)),
             ("action", |request| request.action = "\u{7f}".into()),
+            ("action", |request| request.action = "message_final".into()),
+            ("action", |request| request.action = "A".repeat(65)),
             ("trace_id", |request| request.trace_id = "4bf9".into()),
             ("subject_tag", |request| request.subject_tag = vec![1; 31].into()),
             ("from_unix_ms", |request| request.from_unix_ms = -1),
             ("until_unix_ms", |request| request.until_unix_ms = -1),
+            ("until_unix_ms", |request| {
+                request.until_unix_ms = request.from_unix_ms
+            }),
             ("page_size", |request| request.page_size = 1_001),
             ("page_token", |request| request.page_token = "00".into()),
         ];

@@ -105,13 +105,13 @@ pub(crate) struct Send {
     #[arg(long = "param", value_name = "NAME=VALUE", value_parser = parameter, conflicts_with = "text")]
     pub(crate) parameters: Vec<(String, String)>,
     /// The signature; the tenant's first one where it is not given
-    #[arg(long, default_value = "")]
+    #[arg(long, default_value = "", hide_default_value = true)]
     pub(crate) signature: String,
     /// Digits behind the access number
-    #[arg(long, default_value = "")]
+    #[arg(long, default_value = "", hide_default_value = true)]
     pub(crate) extension: String,
     /// Comes back on receipts; no personal data
-    #[arg(long, default_value = "")]
+    #[arg(long, default_value = "", hide_default_value = true)]
     pub(crate) reference: String,
     /// How long the message is worth sending, in seconds; the class's default where it is not given
     #[arg(long, default_value_t = 0)]
@@ -120,7 +120,7 @@ pub(crate) struct Send {
     #[arg(long)]
     pub(crate) request_id: Option<String>,
     /// In whose name; operators must say it
-    #[arg(long, default_value = "")]
+    #[arg(long, default_value = "", hide_default_value = true)]
     pub(crate) tenant: String,
     /// Wait so many seconds for the final state; exit status 1 where it is not DELIVERED by then
     #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=86_400))]
@@ -284,13 +284,13 @@ pub(crate) struct Keygen {
 #[derive(Debug, Args)]
 pub(crate) struct Which {
     /// Of this message
-    #[arg(long, default_value = "")]
+    #[arg(long, default_value = "", hide_default_value = true)]
     pub(crate) message: String,
     /// Of this trace: 32 hexadecimal digits
-    #[arg(long, default_value = "")]
+    #[arg(long, default_value = "", hide_default_value = true)]
     pub(crate) trace: String,
     /// Caused by this SPIFFE id
-    #[arg(long, default_value = "")]
+    #[arg(long, default_value = "", hide_default_value = true)]
     pub(crate) actor: String,
     /// About this mobile number; - reads it from standard input. Needs keyring.file for the number's tag: the number
     /// itself leaves this machine for nowhere
@@ -300,7 +300,7 @@ pub(crate) struct Which {
     #[arg(long)]
     pub(crate) subject_tag: Option<String>,
     /// Of this action, e.g. MESSAGE_FINAL
-    #[arg(long, default_value = "")]
+    #[arg(long, default_value = "", hide_default_value = true)]
     pub(crate) action: String,
 }
 
@@ -328,13 +328,13 @@ pub(crate) struct Stats {
     #[arg(long)]
     pub(crate) until: Option<String>,
     /// Of this tenant
-    #[arg(long, default_value = "")]
+    #[arg(long, default_value = "", hide_default_value = true)]
     pub(crate) tenant: String,
     /// To this carrier, as the table names it
-    #[arg(long, default_value = "")]
+    #[arg(long, default_value = "", hide_default_value = true)]
     pub(crate) carrier: String,
     /// Of this class, as the table names it
-    #[arg(long, default_value = "")]
+    #[arg(long, default_value = "", hide_default_value = true)]
     pub(crate) class: String,
 }
 
@@ -356,7 +356,7 @@ pub(crate) struct Query {
     #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     pub(crate) limit: u32,
     /// Go on where an earlier answer to the same question stopped
-    #[arg(long, default_value = "")]
+    #[arg(long, default_value = "", hide_default_value = true)]
     pub(crate) page_token: String,
 }
 

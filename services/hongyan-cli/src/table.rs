@@ -8,7 +8,8 @@ use crate::screen::Screen;
 const INDENT: usize = 4;
 
 /// Rows under a heading; what comes from outside stands in one line, without control characters. Where the screen is too
-/// narrow the last column is wrapped between words; where its words are too long it stands below its row.
+/// narrow the last column is wrapped between words; where its words are too long it stands below its row; where not even
+/// the other columns fit each row is a list.
 pub(crate) fn table<R>(screen: Screen, heading: &[&str], rows: impl IntoIterator<Item = R>) -> String
 where
     R: IntoIterator<Item = String>,
@@ -36,7 +37,7 @@ where
     if others - borders + 2 * widths.len() <= width {
         return last_below(heading, &rows, width);
     }
-    wrapped(bordered(heading, &rows), width).to_string()
+    lists(heading, &rows, width)
 }
 
 fn bordered(heading: &[&str], rows: &[Vec<String>]) -> Table {
@@ -102,6 +103,44 @@ fn last_below(heading: &[&str], rows: &[Vec<String>], width: usize) -> String {
         );
     }
     lines.join("\n")
+}
+
+/// Each row as names with their values below each other, without the empty ones; an empty line between rows.
+fn lists(heading: &[&str], rows: &[Vec<String>], width: usize) -> String {
+    let name_width = heading.iter().map(|name| name.chars().count()).max().unwrap_or(0);
+    let value_width = width.saturating_sub(name_width + 2).max(1);
+    let list = |row: &Vec<String>| {
+        let mut lines = Vec::new();
+        for (name, value) in heading.iter().zip(row) {
+            let mut name = *name;
+            for line in lines_of(value, value_width) {
+                for piece in pieces(&line, value_width) {
+                    lines.push(format!("{name:name_width$}  {piece}"));
+                    name = "";
+                }
+            }
+        }
+        lines.join("\n")
+    };
+    rows.iter().map(list).collect::<Vec<_>>().join("\n\n")
+}
+
+/// A line cut between letters where it is too wide; Chinese characters and what stands with them are two columns wide.
+fn pieces(line: &str, width: usize) -> Vec<String> {
+    let mut pieces = vec![String::new()];
+    let mut used = 0;
+    for letter in line.chars() {
+        let wide = if letter >= '\u{1100}' { 2 } else { 1 };
+        if used > 0 && used + wide > width {
+            pieces.push(String::new());
+            used = 0;
+        }
+        used += wide;
+        if let Some(piece) = pieces.last_mut() {
+            piece.push(letter);
+        }
+    }
+    pieces
 }
 
 /// Words put into lines; a word that is longer than a line has one for itself.
@@ -209,7 +248,34 @@ time      event
         assert_eq!(narrow, expected);
         // What fits nowhere is cut between letters, and still all there.
         let tiny = table(Screen::of_width(20), &["time", "event", "detail"], rows());
-        assert!(widest(&tiny) <= 20, "{tiny}");
+        let expected = "\
+time    06:03:46
+event   SUBMITTED
+detail  carrier's id
+        bb18448186a1
+        0000bb184481
+        86a10000";
+        assert_eq!(tiny, expected);
+    }
+
+    #[test]
+    fn where_not_even_the_first_columns_fit_each_row_is_a_list() {
+        let rows = [
+            ["xinghe-life", "星河人寿保险", "3"].map(str::to_owned),
+            ["all", "", "4"].map(str::to_owned),
+        ];
+        let text = table(Screen::of_width(16), &["tenant", "name", "accepted"], rows);
+        let expected = "\
+tenant    xinghe
+          -life
+name      星河人
+          寿保险
+accepted  3
+
+tenant    all
+accepted  4";
+        assert_eq!(text, expected);
+        assert!(widest(&text) <= 16, "{text}");
     }
 
     #[test]

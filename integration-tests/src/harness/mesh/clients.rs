@@ -20,6 +20,9 @@ use crate::harness::ca::{Identity, TRUST_DOMAIN, spiffe};
 pub struct Addresses {
     /// audit-svc.
     pub audit: String,
+    /// The logs that audit-svc publishes, by plain HTTP.
+    #[serde(default)]
+    pub logs: String,
     /// sms-dispatch-svc.
     pub dispatch: String,
     /// verify-svc.

@@ -254,6 +254,10 @@ impl Mesh {
         let mut places = vec![
             ("redis".to_owned(), self.redis.url()),
             ("traces".to_owned(), format!("http://{}/traces", world.traces)),
+            (
+                "published logs (keys)".to_owned(),
+                format!("http://{}/keys", self.addresses.logs),
+            ),
             ("OTLP".to_owned(), format!("http://{}", world.otlp)),
             (
                 "identity upstream".to_owned(),

@@ -145,12 +145,14 @@ impl Starter {
 
     fn services(&mut self, world: &World, link_replicas: usize) -> Result<Addresses> {
         let none = Settings::new();
+        let logs = free_address()?.to_string();
         let audit = {
             let mut own = Settings::new();
             own.set_path("record.dir", &self.layout.audit_data())
                 .set("record.organisation", ORGANISATION)
                 .set_path("record.signing_key_file", &self.layout.signing_key())
-                .set_path("keys.kek_file", &self.layout.record_kek());
+                .set_path("keys.kek_file", &self.layout.record_kek())
+                .set("tiles.listen", &logs);
             let needs = Needs {
                 catalog: false,
                 ..ALL
@@ -186,6 +188,7 @@ impl Starter {
         };
         Ok(Addresses {
             audit,
+            logs,
             dispatch,
             verify,
             uplink_router,

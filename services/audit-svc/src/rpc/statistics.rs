@@ -7,7 +7,13 @@ use prost::Message as _;
 use tokio::task;
 
 use super::{AuditRpc, behind, stopped};
-use crate::{event::is_visible, index::hours, own, record::Stopped};
+use crate::{
+    event::is_visible,
+    index::hours,
+    own,
+    question::{AFTER_FROM, is_time},
+    record::Stopped,
+};
 
 /// The longest tenant, carrier or class that can be asked for.
 const MAX_NAME_OCTETS: usize = 64;
@@ -64,6 +70,9 @@ fn check(request: &GetStatisticsRequest) -> Result<(), Problem> {
         if unix_ms < 0 {
             problem = problem.field(field, "must be 0 or a time after 1970");
         }
+    }
+    if !is_time(request.from_unix_ms, request.until_unix_ms) {
+        problem = problem.field("until_unix_ms", format!("must be {AFTER_FROM}"));
     }
     for (field, name) in [
         ("tenant", &request.tenant),
@@ -128,6 +137,13 @@ mod tests {
             ["from_unix_ms", "until_unix_ms", "tenant", "carrier", "class"]
         );
         assert!(check(&GetStatisticsRequest::default()).is_ok());
+        let backwards = GetStatisticsRequest {
+            from_unix_ms: 9,
+            until_unix_ms: 5,
+            ..GetStatisticsRequest::default()
+        };
+        let problem = check(&backwards).unwrap_err();
+        assert_eq!(problem.fields[0].field, "until_unix_ms");
     }
 
     #[test]
