@@ -98,3 +98,9 @@
     - {protocol: TCP, port: {{ .port }}}
 {{- end }}
 {{- end }}
+
+{{/* The port of the record's published logs, where audit.settings.tiles.listen says that they are served. */}}
+{{- define "hongyan.logsPort" -}}
+{{- $listen := dig "tiles" "listen" "" (default dict .Values.audit.settings) }}
+{{- if $listen }}{{ last (splitList ":" $listen) }}{{ end }}
+{{- end }}

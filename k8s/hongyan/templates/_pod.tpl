@@ -94,6 +94,12 @@ spec:
         - containerPort: {{ .port }}
         {{- end }}
         {{- end }}
+        {{- if eq .key "audit" }}
+        {{- with include "hongyan.logsPort" $root }}
+        - name: logs
+          containerPort: {{ . }}
+        {{- end }}
+        {{- end }}
       # The admin port answers before the service is built, so that a long start (audit-svc reads its journal) shows as
       # alive and not ready.
       startupProbe:
