@@ -53,7 +53,8 @@ pub async fn run() -> ExitCode {
     let mut screen = Screen::stdout();
     screen.step("The mesh starts: Redis, the services, and a simulated world around them");
     match assemble(&mut screen).await {
-        Ok(cast) => tell(&mut screen, cast).await,
+        // Boxed: it holds the whole mesh.
+        Ok(cast) => Box::pin(tell(&mut screen, cast)).await,
         Err(error) => screen.failed(&error),
     }
     screen.verdict()

@@ -257,8 +257,9 @@ pub(crate) struct Export {
 /// The directory is one log, or holds several: a copy of what the service keeps in tiles.dir.
 #[derive(Debug, Args)]
 pub(crate) struct VerifyLogs {
-    /// The copy
-    pub(crate) dir: PathBuf,
+    /// The copy; or a proof in a file, with its leaf beside it, as `audit proof --out` keeps them
+    #[arg(value_name = "DIR")]
+    pub(crate) path: PathBuf,
     /// The key that must have signed (name+id+base64), as `audit keygen` printed it. Its name may be that of any
     /// log of the same record
     #[arg(long = "key", required = true)]

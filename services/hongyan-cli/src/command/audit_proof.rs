@@ -2,19 +2,27 @@
 
 use std::{fs, path::Path};
 
-use hongyan_proto::audit::v1::{GetProofRequest, GetProofResponse, LogPlace, get_proof_request::By};
+use hongyan_proto::audit::v1::{GetProofRequest, GetProofResponse, Leaf, LogPlace, get_proof_request::By};
 use hongyan_tlog::{key::Verifier, leaf_hash, proof_text::TlogProof};
+use prost::Message as _;
 use serde_json::json;
 
 use crate::{
     answer::{Answer, Failure},
     args::Proof,
     clients::Clients,
+    command::audit_verify::leaf_file,
+    copied::says_its_place,
     exit::Exit,
     table::list,
 };
 
 pub(crate) async fn run(args: Proof, clients: &Clients) -> Result<Answer, Failure> {
+    if args.out.as_ref().is_some_and(|out| leaf_file(out) == *out) {
+        return Err(Failure::Usage(
+            "--out must not end in .leaf: the leaf's own file does".to_owned(),
+        ));
+    }
     let by = match (args.index, args.log) {
         (Some(index), _) => By::Index(index),
         (None, Some(log)) => By::Place(LogPlace {
@@ -25,11 +33,20 @@ pub(crate) async fn run(args: Proof, clients: &Clients) -> Result<Answer, Failur
     };
     let mut client = clients.audit()?;
     let answer = client
-        .get_proof(GetProofRequest { by: Some(by) })
+        .get_proof(GetProofRequest { by: Some(by.clone()) })
         .await
         .map_err(Failure::of("audit"))?
         .into_inner();
-    let answer = checked(&answer, args.key.as_ref())?;
+    let answer = match checked(&answer, &by, args.key.as_ref()) {
+        Ok(held) => held,
+        Err(why) => {
+            return Ok(Answer {
+                text: format!("the proof does not hold: {why}"),
+                json: json!({"holds": false, "why": why}),
+                exit: Exit::No,
+            });
+        }
+    };
     if let Some(out) = &args.out {
         keep(out, &answer)?;
     }
@@ -44,23 +61,34 @@ struct Held<'a> {
     size: u64,
 }
 
-/// Nothing that the service says is believed: the proof is checked as anybody else would check it. Where no key is given
-/// it is the service's own that is believed, and the answer says so.
-fn checked<'a>(answer: &'a GetProofResponse, key: Option<&Verifier>) -> Result<Held<'a>, Failure> {
-    let wrong = |why: String| Failure::Usage(format!("the proof does not hold: {why}"));
+/// Nothing that the service says is believed: the proof is checked as anybody else would check it, and the leaf must be
+/// the one that was asked for. Where no key is given it is the service's own that is believed, and the answer says so.
+fn checked<'a>(answer: &'a GetProofResponse, asked: &By, key: Option<&Verifier>) -> Result<Held<'a>, String> {
     let told: Verifier = answer
         .verifier_key
         .parse()
-        .map_err(|error| wrong(format!("{error}")))?;
+        .map_err(|error| format!("the key that the service names: {error}"))?;
     let origin = told.name().to_owned();
     let key = match key {
-        Some(key) => key.named(&origin).map_err(|error| wrong(error.to_string()))?,
+        Some(key) => key.named(&origin).map_err(|error| error.to_string())?,
         None => told,
     };
-    let proof = TlogProof::parse(answer.proof.as_bytes()).map_err(|error| wrong(error.to_string()))?;
+    let proof = TlogProof::parse(answer.proof.as_bytes()).map_err(|error| error.to_string())?;
     let (checkpoint, _) = proof
         .verify(&leaf_hash(&answer.leaf), &origin, &key, &[])
-        .map_err(|error| wrong(error.to_string()))?;
+        .map_err(|error| error.to_string())?;
+    says_its_place(&origin, proof.index, &answer.leaf)?;
+    let leaf = Leaf::decode(&*answer.leaf).map_err(|_| "the leaf cannot be read".to_owned())?;
+    let is_asked_for = match asked {
+        By::Index(index) => leaf.index == *index,
+        By::Place(place) => leaf.log == place.log && leaf.log_index == place.log_index,
+    };
+    if !is_asked_for {
+        return Err(format!(
+            "it is about {}/{}, number {} of the record, which was not asked for",
+            leaf.log, leaf.log_index, leaf.index
+        ));
+    }
     Ok(Held {
         answer,
         origin,
@@ -75,10 +103,6 @@ fn keep(out: &Path, held: &Held<'_>) -> Result<(), Failure> {
     fs::write(out, &held.answer.proof).map_err(|error| failed(out, error))?;
     let leaf = leaf_file(out);
     fs::write(&leaf, &held.answer.leaf).map_err(|error| failed(&leaf, error))
-}
-
-fn leaf_file(out: &Path) -> std::path::PathBuf {
-    out.with_extension("leaf")
 }
 
 fn render(held: &Held<'_>, out: Option<&Path>) -> Answer {
@@ -111,5 +135,45 @@ fn render(held: &Held<'_>, out: Option<&Path>) -> Answer {
             "holds": true,
         }),
         exit: Exit::Yes,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use hongyan_proto::audit::v1::{GetProofResponse, LogPlace, get_proof_request::By};
+
+    use super::checked;
+    use crate::copied::testing::{LOG, entries, entry, proof_of, signer};
+
+    #[test]
+    fn a_proof_of_another_event_than_the_one_asked_for_does_not_do() {
+        // The testing leaves are every third of the record.
+        let answer = GetProofResponse {
+            log: LOG.to_owned(),
+            proof: proof_of(&entries(300), 77),
+            leaf: entry(77).into(),
+            verifier_key: signer().verifier().to_string(),
+        };
+        let place = |log_index| {
+            By::Place(LogPlace {
+                log: LOG.to_owned(),
+                log_index,
+            })
+        };
+        for (asked, holds) in [
+            (By::Index(231), true),
+            (place(77), true),
+            (By::Index(77), false),
+            (place(78), false),
+        ] {
+            assert_eq!(checked(&answer, &asked, None).is_ok(), holds, "{asked:?}");
+        }
+        let other = hongyan_tlog::key::Signer::from_seed(
+            "audit.example.org",
+            hongyan_tlog::key::Algorithm::Ed25519,
+            &[4; 32],
+        );
+        let other = other.unwrap();
+        assert!(checked(&answer, &By::Index(231), Some(other.verifier())).is_err());
     }
 }

@@ -1,7 +1,8 @@
-//! `hongyan audit verify`: checks a copied directory of logs, without any service.
+//! `hongyan audit verify`: checks a copied directory of logs, or a proof in a file, without any service.
 
 mod check;
 mod ends;
+mod proof_file;
 #[cfg(test)]
 mod tests;
 
@@ -24,6 +25,7 @@ use crate::{
 };
 use check::{Bad, Checking};
 use ends::{First, Said};
+pub(crate) use proof_file::leaf_file;
 
 /// `<class>/<period>/<partition>` below the directory, and one more for a copy in a folder of its own.
 const MAX_DEPTH: usize = 4;
@@ -49,19 +51,22 @@ struct Found {
 }
 
 pub(crate) fn run(args: &VerifyLogs, screen: Screen) -> Result<Answer, Failure> {
+    if args.path.is_file() {
+        return proof_file::run(&args.path, &args.keys);
+    }
     let mut dirs = Vec::new();
-    find_logs(&args.dir, 0, &mut dirs)
-        .map_err(|error| Failure::Usage(format!("{}: {error}", args.dir.display())))?;
+    find_logs(&args.path, 0, &mut dirs)
+        .map_err(|error| Failure::Usage(format!("{}: {error}", args.path.display())))?;
     if dirs.is_empty() {
         let why = "there is no log in it: a log is a directory with a file named checkpoint";
-        return Err(Failure::Usage(format!("{}: {why}", args.dir.display())));
+        return Err(Failure::Usage(format!("{}: {why}", args.path.display())));
     }
     dirs.sort();
     let mut progress = Progress::new();
     let mut checked: Vec<_> = dirs
         .iter()
         .map(|dir| {
-            let name = dir.strip_prefix(&args.dir).unwrap_or(dir).display().to_string();
+            let name = dir.strip_prefix(&args.path).unwrap_or(dir).display().to_string();
             let name = if name.is_empty() { ".".to_owned() } else { name };
             let result = check_log(dir, args, |done, size| progress.show(&name, done, size));
             Checked { name, result }

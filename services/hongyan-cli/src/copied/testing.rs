@@ -4,13 +4,15 @@ use std::path::Path;
 
 use hongyan_proto::audit::v1::Leaf;
 use hongyan_tlog::{
-    TILE_WIDTH, Tile,
+    Hash, TILE_WIDTH, Tile,
     bundle::push_entry,
     checkpoint::Checkpoint,
     edge::Edge,
     key::{Algorithm, Signer},
-    leaf_hash,
+    leaf_hash, node_hash,
     note::Note,
+    proof,
+    proof_text::TlogProof,
     tile::Kind,
 };
 use prost::Message as _;
@@ -99,4 +101,33 @@ pub(crate) fn names(dir: &Path) -> Vec<String> {
     collect(dir, dir, &mut found);
     found.sort();
     found
+}
+
+/// The hashes of the entries, as the only level of a tree that is asked.
+struct Leaves(Vec<Hash>);
+
+impl proof::Nodes for Leaves {
+    type Error = ();
+
+    fn node(&mut self, level: u8, number: u64) -> Result<Hash, ()> {
+        if level == 0 {
+            return Ok(self.0[number as usize]);
+        }
+        let left = self.node(level - 1, 2 * number)?;
+        let right = self.node(level - 1, 2 * number + 1)?;
+        Ok(node_hash(&left, &right))
+    }
+}
+
+/// The text of the proof of one of these entries.
+pub(crate) fn proof_of(entries: &[Vec<u8>], index: u64) -> String {
+    let mut leaves = Leaves(entries.iter().map(|entry| leaf_hash(entry)).collect());
+    let hashes = proof::inclusion(&mut leaves, index, entries.len() as u64).unwrap();
+    TlogProof {
+        index,
+        hashes,
+        checkpoint: Note::parse(note(&checkpoint(entries)).as_bytes()).unwrap(),
+        extra: Vec::new(),
+    }
+    .to_string()
 }

@@ -18,7 +18,7 @@ use crate::{
 
 fn verified(dir: &Path) -> Result<Answer, Failure> {
     let args = VerifyLogs {
-        dir: dir.to_owned(),
+        path: dir.to_owned(),
         keys: vec![signer().verifier().clone()],
         pruned: false,
     };
