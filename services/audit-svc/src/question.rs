@@ -245,7 +245,7 @@ mod tests {
             ("from_unix_ms", |request| request.from_unix_ms = -1),
             ("until_unix_ms", |request| request.until_unix_ms = -1),
             ("until_unix_ms", |request| {
-                request.until_unix_ms = request.from_unix_ms
+                request.until_unix_ms = request.from_unix_ms;
             }),
             ("page_size", |request| request.page_size = 1_001),
             ("page_token", |request| request.page_token = "00".into()),
