@@ -92,6 +92,8 @@ impl TilesPlace {
                     })
                 })?;
                 let files = LocalFileSystem::new_with_prefix(dir).map_err(failed)?;
+                // Each tile that ever was partial would leave an empty directory, of 4 kB on most file systems.
+                let files = files.with_automatic_cleanup(true);
                 Ok(Arc::new(files.with_fsync(true)))
             }
             Self::Bucket(bucket) => bucket.open(),

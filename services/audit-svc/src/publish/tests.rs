@@ -173,12 +173,14 @@ pub(crate) async fn start(dir: &Path) -> Result<(), RecoveryError> {
 async fn what_is_published_is_a_log_that_outsiders_can_check_through_every_restart() {
     let dir = tempfile::tempdir().unwrap();
     let mut roots = Vec::new();
+    let mut log_name = String::new();
     let mut next = 1;
     for count in [1, 254, 1, 1, 700] {
         let kept = Kept::open(dir.path()).await;
         append(&kept, next, count).await;
         next += count as u64;
         let log = log_of(&kept).await;
+        log_name = log.to_string();
         kept.close().await;
         let size = check(dir.path(), log).unwrap();
         assert_eq!(size, next - 1);
@@ -189,6 +191,11 @@ async fn what_is_published_is_a_log_that_outsiders_can_check_through_every_resta
         .iter()
         .filter(|path| path.to_string_lossy().contains("tile/0/000.p/"));
     assert_eq!(stale.count(), 0, "the partial forms of a full tile are gone");
+    for kind in ["0", "entries"] {
+        let dir = dir.path().join("tiles").join(&log_name).join("tile");
+        let left = dir.join(kind).join("000.p");
+        assert!(!left.exists(), "their directory too: {}", left.display());
+    }
 
     let kept = Kept::open(dir.path()).await;
     let log = log_of(&kept).await;
