@@ -77,7 +77,7 @@ impl AuditRpc {
             conditions: question.conditions,
             // Behind the newest one is behind the event about this watcher too.
             next: request.from_index.unwrap_or(self.record.head().size),
-            told_at: Instant::now(),
+            told_at: request.from_index.map(|_| Instant::now()),
             _place: place,
         };
         Ok(stream::unfold(Some(watcher), |watcher| async {
@@ -97,14 +97,18 @@ struct Watcher {
     conditions: Conditions,
     /// The first index that was not looked at.
     next: u64,
-    told_at: Instant,
+    /// `None` where the caller did not say where the watch begins: that is told at once, so that whose stream breaks off
+    /// before the first event misses nothing either.
+    told_at: Option<Instant>,
     _place: OwnedSemaphorePermit,
 }
 
 impl Watcher {
     /// Waits for events, or until it is time to say that there are none.
     async fn answer(&mut self) -> Result<WatchResponse, Problem> {
-        let tell_at = self.told_at + TELL_EVERY;
+        let tell_at = self
+            .told_at
+            .map_or_else(Instant::now, |told_at| told_at + TELL_EVERY);
         loop {
             let next = self.next;
             let moved = self.progress.wait_for(|progress| progress.indexed > next);
@@ -118,7 +122,7 @@ impl Watcher {
                 None => Vec::new(),
             };
             if !leaves.is_empty() || Instant::now() >= tell_at {
-                self.told_at = Instant::now();
+                self.told_at = Some(Instant::now());
                 return Ok(WatchResponse {
                     leaves,
                     next_index: self.next,

@@ -156,6 +156,23 @@ async fn whom_nothing_concerns_is_told_how_far_the_record_is() {
 }
 
 #[tokio::test]
+async fn who_watches_from_now_on_is_told_at_once_where_that_is() {
+    let dir = tempfile::tempdir().unwrap();
+    let kept = Kept::open(dir.path()).await;
+    let rpc = kept.rpc();
+    append(&rpc, 1, &["A", "B"]).await;
+    let mut watched = watch(&rpc, WatchRequest::default()).await.unwrap();
+    // Nothing happens, and the stream may break off before anything does.
+    let answer = tokio::time::timeout(super::TELL_EVERY / 2, watched.next()).await;
+    let answer = answer.unwrap().unwrap().unwrap();
+    assert_eq!(
+        (answer.leaves.len(), answer.next_index),
+        (0, 3),
+        "behind this watcher's own event"
+    );
+}
+
+#[tokio::test]
 async fn watching_is_on_record_and_what_is_refused_is_not() {
     let dir = tempfile::tempdir().unwrap();
     let kept = Kept::open(dir.path()).await;
