@@ -4,7 +4,7 @@ use hongyan_proto::audit::v1::AuditEvent;
 use uuid::Uuid;
 
 use crate::{
-    keys::{KEY_DESTROYED, KEY_USED, KEYS_EXPIRED},
+    keys::{KEY_DESTROYED, KEY_RETURNED, KEY_USED, KEYS_EXPIRED},
     record::turn,
 };
 
@@ -130,7 +130,7 @@ pub(crate) fn is_visible(text: &str) -> bool {
 
 /// Actions that only this service has: somebody else's would say what never happened.
 fn is_reserved(action: &str) -> bool {
-    turn::is_reserved(action) || [KEY_USED, KEY_DESTROYED, KEYS_EXPIRED].contains(&action)
+    turn::is_reserved(action) || [KEY_USED, KEY_DESTROYED, KEY_RETURNED, KEYS_EXPIRED].contains(&action)
 }
 
 /// What actions and outcomes look like.

@@ -51,6 +51,7 @@ mod question;
 pub mod record;
 pub mod recovery;
 mod retention;
+mod returned_keys;
 pub mod rpc;
 mod service;
 mod settings;

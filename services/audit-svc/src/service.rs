@@ -18,6 +18,7 @@ use crate::{
     record::{Host, Placed, Record, WatchedClock, now_unix_ms},
     recovery::{self, Places, Recovered},
     retention::{self, Keeper},
+    returned_keys::{Comparison, Uncompared},
     rpc::{AuditRpc, GAP_AGE_MS, erase},
     settings::Settings,
     stream::{self, StreamSink},
@@ -129,6 +130,13 @@ pub async fn build(settings: Settings, ctx: Context) -> Result<Service, BuildErr
     // What was ordered to be erased is erased before anybody asks.
     erase::finish_all(&keys, &record).await?;
     appends.up();
+    let comparison = Comparison {
+        record: record.clone(),
+        index: index.clone(),
+        keys: keys.clone(),
+        actor: actor.clone(),
+    };
+    ctx.spawn("returned keys", compare_keys(comparison, ctx.shutdown.clone()));
     ctx.spawn("gaps", watch_gaps(record.clone(), ctx.shutdown.clone()));
     let sink = StreamSink {
         record: record.clone(),
@@ -181,6 +189,13 @@ async fn record_start(record: &Record, actor: &str, size: u64, cut: Option<&Cut>
         Placed::Recorded(_) => Ok(()),
         other => Err(format!("the start was not recorded: {other:?}").into()),
     }
+}
+
+/// Until it is done nothing is opened.
+async fn compare_keys(comparison: Comparison, end: CancellationToken) -> Result<(), Uncompared> {
+    comparison.run(end.clone()).await?;
+    end.cancelled().await;
+    Ok(())
 }
 
 /// Ends with an error when the clock leaps ahead: what is on record by then is sound, and nothing more may follow it.

@@ -16,6 +16,7 @@ use crate::{
     publish::{Pruning, TileStore, Witnesses, serve::Served},
     record::{Clock, Host, Record},
     recovery::{self, Places, Recovered, RecoveryError},
+    returned_keys::Comparison,
     rpc::AuditRpc,
     turner, upkeep,
 };
@@ -75,6 +76,7 @@ pub(crate) struct Kept {
     publisher: tokio::task::JoinHandle<()>,
     turner: tokio::task::JoinHandle<()>,
     upkeep: tokio::task::JoinHandle<()>,
+    comparison: tokio::task::JoinHandle<()>,
     pub(crate) pruning: Pruning,
     stop: tokio_util::sync::CancellationToken,
 }
@@ -125,7 +127,15 @@ impl Kept {
             stop.clone(),
         );
         let upkeep = upkeep::run(opened.upkeep, logs.publication.clone(), stop.clone());
+        let comparison = Comparison {
+            record: record.clone(),
+            index: index.clone(),
+            keys: keys.clone(),
+            actor: "spiffe://hongyan.test/svc/audit".to_owned(),
+        };
+        let compared = comparison.run(stop.clone());
         Self {
+            comparison: tokio::spawn(async move { compared.await.unwrap() }),
             upkeep: tokio::spawn(async move { upkeep.await.unwrap() }),
             record,
             index,
@@ -169,6 +179,7 @@ impl Kept {
             publisher,
             turner,
             upkeep,
+            comparison,
             pruning,
             stop,
         } = self;
@@ -177,6 +188,7 @@ impl Kept {
         publisher.await.unwrap();
         turner.await.unwrap();
         upkeep.await.unwrap();
+        comparison.await.unwrap();
         drop((record, index, keys, logs, pruning));
         ended.await.unwrap().unwrap();
         keys_ended.await.unwrap().unwrap();

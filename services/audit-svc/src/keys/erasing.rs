@@ -24,8 +24,10 @@ use crate::{
 };
 
 /// Who numbers these events. Each order is an epoch of its own with one event, so that an order that is finished twice is
-/// on record once.
-const PRODUCER: &str = "audit-svc/erasures";
+/// on record once. Nobody outside this process has such a name.
+pub(crate) const ERASURES: &str = "audit-svc/erasures";
+/// The attribute that lists the half-years in which keys were destroyed, with blanks between.
+pub(super) const PERIODS: &str = "periods";
 const FOLDER: &str = "erasing";
 const SUFFIX: &str = ".order";
 const STAGED: &str = ".staged";
@@ -60,12 +62,12 @@ impl Order {
         let periods: Vec<_> = destroyed.periods.iter().map(Period::to_string).collect();
         for (name, value) in [
             ("keys_destroyed", destroyed.keys.to_string()),
-            ("periods", periods.join(" ")),
+            (PERIODS, periods.join(" ")),
         ] {
             event.attributes.insert(name.to_owned(), value);
         }
         Submission::Numbered(Numbered {
-            producer: Arc::from(PRODUCER),
+            producer: Arc::from(ERASURES),
             epoch: self.id.as_u64_pair().0,
             seq: 1,
             event,
@@ -181,7 +183,7 @@ impl SubjectKeys {
             let destroyed = if Some(period) == current && !is_again {
                 Ok((fresh, None))
             } else {
-                self.destroy_in(period, order).await
+                self.destroy_in(period, tag, erasure).await
             };
             match destroyed {
                 Ok((keys, found)) => {
@@ -208,10 +210,15 @@ impl SubjectKeys {
         })
     }
 
-    /// Destroys the subject's keys in one file: how many this order destroyed there, now or before, and what damage may
+    /// Destroys the subject's keys in one file: how many this erasure destroyed there, now or before, and what damage may
     /// hide another.
-    async fn destroy_in(&self, period: Period, order: &Order) -> Result<(u32, Option<KeysError>), KeysError> {
-        let (dir, tag, erasure) = (self.dir.clone(), order.tag, order.id);
+    pub(super) async fn destroy_in(
+        &self,
+        period: Period,
+        tag: SubjectTag,
+        erasure: Uuid,
+    ) -> Result<(u32, Option<KeysError>), KeysError> {
+        let dir = self.dir.clone();
         let (slots, damage) = blocking(move || KeyFile::open_earlier(&dir, period)?.of_subject(&tag)).await?;
         let before = slots.iter().filter(|slot| is_by(slot, erasure)).count();
         let slots: Vec<_> = slots

@@ -66,6 +66,9 @@ pub enum KeysError {
     /// An order to erase that was kept is not as it was written.
     #[error("{}: is no order to erase", .0.display())]
     NoOrder(PathBuf),
+    /// Keys are opened when they are compared with the erasures on record, which needs the index.
+    #[error("the keys are not compared with the erasures on record yet")]
+    Uncompared,
     /// The thread that writes keys has ended; so does the process.
     #[error("the keys take no more work")]
     Stopped,

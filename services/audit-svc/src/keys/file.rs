@@ -245,6 +245,16 @@ impl KeyFile {
         Ok((found, damage))
     }
 
+    /// All slots that are whole.
+    pub(crate) fn each_whole(&self, mut visit: impl FnMut(Slot)) -> Result<(), KeysError> {
+        self.each(|number, octets| {
+            if let Ok(slot) = Slot::decode(number, octets) {
+                visit(slot);
+            }
+            Ok(())
+        })
+    }
+
     /// Where it is.
     pub(crate) fn path(&self) -> &Path {
         &self.path

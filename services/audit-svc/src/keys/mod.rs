@@ -26,6 +26,12 @@
 //! When the time of all logs of a half-year is over and their entries are dropped, its keys are destroyed as a whole
 //! (`RECORD_KEYS_EXPIRED` on record): copies of the entries that others have open for nobody from then on.
 //!
+//! # An older copy
+//!
+//! Where an older copy of the directory was put back, keys that were destroyed live again. So each start compares the keys
+//! with the erasures on record before anything is opened; a key that came back goes on record (KEY_RETURNED) and is
+//! destroyed again.
+//!
 //! What is not promised: that copies of the key directory are gone (backups, snapshots, what a disk keeps of overwritten
 //! sectors). For these the key-encryption key is the second hand: rotate it, let the pass end, destroy the old one.
 
@@ -36,6 +42,7 @@ mod file;
 mod intake;
 mod keeper;
 mod opening;
+mod returned;
 mod rewrap;
 mod sealed;
 mod slot;
@@ -53,17 +60,20 @@ use std::{
 };
 
 use hongyan_chassis::LiveKeyring;
-use tokio::sync::{Mutex, mpsc, oneshot};
+use tokio::sync::{Mutex, mpsc, oneshot, watch};
 
-pub(crate) use erasing::{Destroyed, Order};
+pub(crate) use erasing::{Destroyed, ERASURES, Order};
 pub use error::KeysError;
 pub(crate) use opening::Sealed;
+pub(crate) use returned::Erasure;
 
 use crate::record::Clock;
 use keeper::{Command, Keeper};
 
 /// The action of the event that says what an erasure destroyed.
 pub(crate) const KEY_DESTROYED: &str = "KEY_DESTROYED";
+/// The action of the event that says that destroyed keys were there again.
+pub(crate) const KEY_RETURNED: &str = "KEY_RETURNED";
 /// The action of the event that says that a person's data was asked for.
 pub(crate) const KEY_USED: &str = "KEY_USED";
 
@@ -84,6 +94,8 @@ pub struct SubjectKeys {
     kek: LiveKeyring,
     /// Tells the running half-year.
     clock: Clock,
+    /// Whether no key is here that an erasure on record destroyed; nothing is opened before.
+    compared: Arc<watch::Sender<bool>>,
     /// One erasure at a time: each reads the files of all half-years.
     erasing: Arc<Mutex<()>>,
 }
@@ -139,6 +151,7 @@ pub fn open(
         mesh,
         kek,
         clock,
+        compared: Arc::default(),
         erasing: Arc::new(Mutex::new(())),
     };
     Ok(OpenedKeys { keys, ended })

@@ -37,6 +37,9 @@ impl SubjectKeys {
             tracing::error!("an event holds personal data that is sealed in a form that is not known");
             return Ok(Sealed::Unreadable);
         };
+        if open {
+            self.wait_compared().await?;
+        }
         let (keys, event) = (self.clone(), event.clone());
         let looked = blocking(move || keys.look(&event, needed, open)).await;
         match looked {

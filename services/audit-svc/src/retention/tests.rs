@@ -223,6 +223,8 @@ async fn entries_go_when_their_time_is_over_and_every_proof_stays() {
             .path()
             .join("before")
             .join(file.strip_prefix(&living).unwrap());
+        // The directory went with its last file.
+        fs::create_dir_all(file.parent().unwrap()).unwrap();
         fs::copy(before, file).unwrap();
     }
     let kept = open(&living, &now).await;

@@ -426,3 +426,48 @@ async fn an_erasure_that_a_kill_broke_off_is_finished_at_the_next_start_and_on_r
         kept.close().await;
     }
 }
+
+/// An older copy of the key directory is put back: by mistake, or by somebody who wants to see an erased person.
+#[tokio::test]
+async fn keys_that_come_back_with_an_older_copy_open_nothing_and_are_destroyed_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let keys = dir.path().join("keys");
+    let kept = Kept::open(dir.path()).await;
+    let rpc = kept.rpc();
+    let submitted = vec![about(1, NAME), about(2, OTHER_NAME)];
+    let places = append(&rpc, 1, submitted).await.unwrap();
+    let older: Vec<_> = all_files(&keys)
+        .into_iter()
+        .filter(|path| path.extension().is_some_and(|extension| extension == "keys"))
+        .map(|path| (path.clone(), fs::read(path).unwrap()))
+        .collect();
+    erase(&rpc, 1, "request 42").await.unwrap();
+    let erased = with_action(&rpc, "KEY_DESTROYED").await;
+    drop(rpc);
+    kept.close().await;
+    for (path, octets) in &older {
+        fs::write(path, octets).unwrap();
+    }
+    for _ in 0..2 {
+        let kept = Kept::open(dir.path()).await;
+        let rpc = kept.rpc();
+        assert_eq!(
+            revealed(&rpc, &places[0]).await,
+            (SealedState::Erased, Vec::new())
+        );
+        assert_eq!(
+            revealed(&rpc, &places[1]).await,
+            (SealedState::Sealed, OTHER_NAME.as_bytes().to_vec())
+        );
+        let returned = with_action(&rpc, "KEY_RETURNED").await;
+        assert_eq!(returned.len(), 1, "told once");
+        let event = returned[0].event.as_ref().unwrap();
+        assert_eq!(event.subject_tag[..], [1; 32]);
+        assert_eq!(
+            event.attributes["erasure"],
+            erased[0].event.as_ref().unwrap().event_id
+        );
+        drop(rpc);
+        kept.close().await;
+    }
+}

@@ -396,6 +396,9 @@ fn keys_problem(error: &KeysError) -> Problem {
     if matches!(error, KeysError::Stopped) {
         return stopped(Stopped);
     }
+    if matches!(error, KeysError::Uncompared) {
+        return Problem::unavailable("KEYS_NOT_USABLE", error.to_string(), TRY_AGAIN_AFTER);
+    }
     tracing::error!(%error, "the keys of subjects cannot be used");
     if let KeysError::Io { source, .. } = error {
         return Problem::unavailable(
