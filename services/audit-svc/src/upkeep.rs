@@ -47,6 +47,7 @@ pub async fn run(upkeep: Upkeep, publication: Publication, end: CancellationToke
             let gone = blocking(move || pruner.prune_below(needed_from)).await?;
             metrics::counter!("hongyan_audit_segments_pruned_total").increment(gone);
         }
+        metrics::gauge!("hongyan_audit_journal_segments").set(pruner.segments() as f64);
     }
     end.cancelled().await;
     Ok(())

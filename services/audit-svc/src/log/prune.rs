@@ -24,6 +24,11 @@ impl Pruner {
         }
     }
 
+    /// How many segments there are.
+    pub fn segments(&self) -> usize {
+        self.shared.segments()
+    }
+
     /// Whether [`Pruner::prune_below`] would delete something.
     pub fn has_below(&self, index: u64) -> bool {
         self.shared.oldest_below(index).is_some()

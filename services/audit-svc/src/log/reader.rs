@@ -48,6 +48,11 @@ impl Shared {
             .push(segment);
     }
 
+    pub(crate) fn segments(&self) -> usize {
+        let segments = self.segments.read().unwrap_or_else(PoisonError::into_inner);
+        segments.len()
+    }
+
     /// Where the oldest segment begins; the size where there is none.
     pub(crate) fn first_index(&self) -> u64 {
         let segments = self.segments.read().unwrap_or_else(PoisonError::into_inner);

@@ -69,6 +69,11 @@ pub(crate) async fn run(
             Err(status) => status,
         };
         attempts += 1;
+        if attempts == 1 {
+            // Whoever watches must not take a break for silence.
+            let note = format!("{}; asking again", plain(broke.message()));
+            let _ = writeln!(io::stderr(), "{note}");
+        }
         let comes_back = matches!(broke.code(), Code::Unavailable);
         if !comes_back || attempts > MOST_ATTEMPTS {
             return Err(broken(&broke, request.from_index));
