@@ -9,12 +9,14 @@
 //! of `grpc.listen` under the prefix `HONGYAN` is `HONGYAN_GRPC_LISTEN`; it wins over the file, which wins over the
 //! default.
 
+mod domain;
 mod file;
 mod mistake;
 mod secret;
 mod source;
 mod value;
 
+pub use domain::is_domain;
 pub use file::{MAX_FILE_OCTETS, Setting};
 pub use mistake::{Mistake, Mistakes};
 pub use secret::{SecretFile, SecretFileError};

@@ -12,6 +12,11 @@ use crate::{
 };
 
 pub(crate) fn run(args: &Keygen) -> Result<Answer, Failure> {
+    // As audit-svc will want it.
+    if !hongyan_config::is_domain(&args.organisation) {
+        let why = "--organisation: must be a domain, e.g. example.org";
+        return Err(Failure::Usage(why.to_owned()));
+    }
     let mut seed = [0; 32];
     rand::RngCore::fill_bytes(&mut rand::rng(), &mut seed);
     let name = format!("audit.{}", args.organisation);
