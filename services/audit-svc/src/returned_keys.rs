@@ -40,27 +40,45 @@ pub(crate) struct Comparison {
 }
 
 impl Comparison {
-    /// Compares once, as soon as the index has all that was on record, and lets the keys be used for opening then.
-    pub(crate) async fn run(self, end: CancellationToken) -> Result<(), Uncompared> {
+    /// Compares once, as soon as the index has all that was on record, and lets the keys be used for opening then. Where
+    /// that fails nothing is opened, and everything else goes on.
+    pub(crate) async fn run(self, end: CancellationToken) {
+        metrics::gauge!("hongyan_audit_keys_uncompared").set(1.0);
         let size = self.record.head().size;
-        tokio::select! {
-            () = end.cancelled() => Ok(()),
+        let compared = tokio::select! {
+            () = end.cancelled() => return,
             compared = self.compare(size) => compared,
+        };
+        match compared {
+            Ok(()) => metrics::gauge!("hongyan_audit_keys_uncompared").set(0.0),
+            Err(error) => tracing::error!(
+                %error,
+                "the keys cannot be compared with the erasures on record: nothing is opened; a restart tries again"
+            ),
         }
+        end.cancelled().await;
     }
 
     async fn compare(&self, size: u64) -> Result<(), Uncompared> {
+        let mut looks = 1_u64;
         // Each wait has its limit; the whole of it ends with the process.
         while !self.index.reaches(size).await {
-            tracing::info!("erasures on record cannot be compared with the keys yet: the index is behind");
+            if looks == 1 {
+                tracing::warn!("nothing is opened before the index has the erasures that are on record");
+            }
+            looks += 1;
         }
         let (mut from, mut erasures, mut count) = (Some(0), Vec::new(), 0_u64);
         while let Some(at) = from {
             from = self.page(size, at, &mut erasures).await?;
             if erasures.len() >= AT_ONCE || from.is_none() {
                 count += erasures.len() as u64;
-                for (period, erasure) in self.keys.returned(std::mem::take(&mut erasures)).await? {
+                let forgotten = self.keys.forgotten(std::mem::take(&mut erasures)).await?;
+                for (period, erasure) in forgotten.returned {
                     self.destroy_again(period, &erasure).await?;
+                }
+                for (period, erased) in forgotten.gone {
+                    self.keys.remember(period, erased).await?;
                 }
             }
         }

@@ -18,7 +18,7 @@ use crate::{
     record::{Host, Placed, Record, WatchedClock, now_unix_ms},
     recovery::{self, Places, Recovered},
     retention::{self, Keeper},
-    returned_keys::{Comparison, Uncompared},
+    returned_keys::Comparison,
     rpc::{AuditRpc, GAP_AGE_MS, erase},
     settings::Settings,
     stream::{self, StreamSink},
@@ -136,7 +136,7 @@ pub async fn build(settings: Settings, ctx: Context) -> Result<Service, BuildErr
         keys: keys.clone(),
         actor: actor.clone(),
     };
-    ctx.spawn("returned keys", compare_keys(comparison, ctx.shutdown.clone()));
+    ctx.spawn("returned keys", comparison.run(ctx.shutdown.clone()));
     ctx.spawn("gaps", watch_gaps(record.clone(), ctx.shutdown.clone()));
     let sink = StreamSink {
         record: record.clone(),
@@ -189,13 +189,6 @@ async fn record_start(record: &Record, actor: &str, size: u64, cut: Option<&Cut>
         Placed::Recorded(_) => Ok(()),
         other => Err(format!("the start was not recorded: {other:?}").into()),
     }
-}
-
-/// Until it is done nothing is opened.
-async fn compare_keys(comparison: Comparison, end: CancellationToken) -> Result<(), Uncompared> {
-    comparison.run(end.clone()).await?;
-    end.cancelled().await;
-    Ok(())
 }
 
 /// Ends with an error when the clock leaps ahead: what is on record by then is sound, and nothing more may follow it.

@@ -135,7 +135,7 @@ impl Kept {
         };
         let compared = comparison.run(stop.clone());
         Self {
-            comparison: tokio::spawn(async move { compared.await.unwrap() }),
+            comparison: tokio::spawn(compared),
             upkeep: tokio::spawn(async move { upkeep.await.unwrap() }),
             record,
             index,

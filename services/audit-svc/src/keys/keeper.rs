@@ -58,6 +58,12 @@ pub(crate) enum Command {
         erasure: Uuid,
         answer: Answer<u32>,
     },
+    /// Note erasures whose keys are not in the file of this period, if it is the one that new keys go to.
+    Remember {
+        period: Period,
+        erased: Vec<(SubjectTag, Uuid)>,
+        answer: Answer<()>,
+    },
     /// Take the file of this period out of use.
     Retire { period: Period, answer: Answer<()> },
     /// Wrap some slots of this period under the active key-encryption key. Answers what was done.
@@ -187,6 +193,13 @@ impl Keeper {
                 }) => {
                     tell(answer, self.destroy(period, &slots, &tag, erasure))?;
                 }
+                Some(Command::Remember {
+                    period,
+                    erased,
+                    answer,
+                }) => {
+                    tell(answer, self.remember(period, &erased))?;
+                }
                 Some(Command::Retire { period, answer }) => {
                     tell(answer, self.retire(period))?;
                 }
@@ -206,12 +219,7 @@ impl Keeper {
         tags: &[SubjectTag],
         answer: Answer<Vec<SubjectKey>>,
     ) -> Result<(), KeysError> {
-        // A clock that goes back makes no keys for a period that has ended.
-        if self
-            .current
-            .as_ref()
-            .is_none_or(|current| current.period < period)
-        {
+        if self.is_new(period) {
             self.commit(std::mem::take(group))?;
             self.current = Some(Current::open(&self.dir, period, &self.kek.current())?);
         }
@@ -226,6 +234,13 @@ impl Keeper {
             // Keys that were made for it are written with the others, and wait for the subject's next event.
             Err(error) => tell(answer, Err(error)),
         }
+    }
+
+    /// Whether new keys of this period need its file to be opened. A clock that goes back makes no keys for a period that
+    /// has ended.
+    fn is_new(&self, period: Period) -> bool {
+        let current = self.current.as_ref();
+        current.is_none_or(|current| current.period < period)
     }
 
     fn key(&self, group: &mut Group, tag: &SubjectTag) -> Result<SubjectKey, KeysError> {
@@ -340,6 +355,25 @@ impl Keeper {
             }
         }
         Ok(u32::try_from(living.len()).unwrap_or(u32::MAX))
+    }
+
+    fn remember(&mut self, period: Period, erased: &[(SubjectTag, Uuid)]) -> Result<(), KeysError> {
+        if self.is_new(period) {
+            self.current = Some(Current::open(&self.dir, period, &self.kek.current())?);
+        }
+        let Some(current) = self.current.as_mut().filter(|current| current.period == period) else {
+            return Ok(());
+        };
+        let first = current.file.next();
+        let slots = (first..).zip(erased).map(|(number, (tag, erasure))| Slot {
+            tag: *tag,
+            id: KeyId::new(number, [0; 12]),
+            batch_first: first,
+            state: State::Destroyed {
+                erasure: *erasure.as_bytes(),
+            },
+        });
+        current.file.append(&slots.collect::<Vec<_>>())
     }
 
     fn retire(&mut self, period: Period) -> Result<(), KeysError> {

@@ -1,7 +1,7 @@
 //! Keys that were destroyed and are there again: whoever puts an older copy of the key directory back brings them back.
 //! The record remembers what the directory forgot.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 
 use hongyan_proto::audit::v1::AuditEvent;
 use tokio::time::{Duration, timeout};
@@ -12,6 +12,7 @@ use super::{
     erasing::PERIODS,
     error::KeysError,
     file::{self, KeyFile},
+    keeper::Command,
     slot::{State, SubjectTag},
 };
 use crate::record::Period;
@@ -41,39 +42,66 @@ impl Erasure {
     }
 }
 
+/// What the key files do not know of erasures on record.
+#[derive(Debug, Default)]
+pub(crate) struct Forgotten {
+    /// Erasures whose subject has a living key, by half-year: it was made before the erasure, for one that is known here
+    /// is known from the first start behind the copy on.
+    pub(crate) returned: Vec<(Period, Erasure)>,
+    /// Erasures whose subject has none, in half-years in which keys may still be made.
+    pub(crate) gone: BTreeMap<Period, Vec<(SubjectTag, Uuid)>>,
+}
+
 impl SubjectKeys {
-    /// The keys that live although one of these erasures destroyed them, by half-year. Reads every file that one of them
-    /// is about.
-    pub(crate) async fn returned(&self, erasures: Vec<Erasure>) -> Result<Vec<(Period, Erasure)>, KeysError> {
-        let dir = self.dir.clone();
+    /// Compares erasures on record, oldest first, with the key files. Reads every file that one of them is about.
+    pub(crate) async fn forgotten(&self, erasures: Vec<Erasure>) -> Result<Forgotten, KeysError> {
+        let (dir, running) = (self.dir.clone(), Period::of((self.clock)()));
         blocking(move || {
-            let mut returned = Vec::new();
-            for period in file::periods(&dir)? {
-                let about: Vec<_> = erasures
+            let mut found = Forgotten::default();
+            let mut periods = file::periods(&dir)?;
+            if !periods.contains(&running) {
+                periods.push(running);
+            }
+            for period in periods {
+                let about = erasures
                     .iter()
-                    .filter(|erasure| erasure.periods.contains(&period))
-                    .collect();
+                    .filter(|erasure| erasure.periods.contains(&period));
+                let about: Vec<_> = about.collect();
                 if about.is_empty() {
                     continue;
                 }
-                let file = match KeyFile::open_earlier(&dir, period) {
-                    Ok(file) => file,
-                    // Its keys have expired in this moment.
-                    Err(KeysError::Missing { slot: 0, .. }) => continue,
+                let (forgotten, mut living) = match KeyFile::open_earlier(&dir, period) {
+                    Ok(file) => look(&file, about)?,
+                    // Lost, or its keys have expired.
+                    Err(KeysError::Missing { slot: 0, .. }) => (about, HashSet::new()),
                     Err(error) => return Err(error),
                 };
-                for erasure in forgotten(&file, about)? {
-                    let (slots, _) = file.of_subject(&erasure.tag)?;
-                    // Made before the erasure: this process makes none for a subject that has one, and the one before
-                    // it compared its keys as well.
-                    if slots.iter().any(|slot| matches!(slot.state, State::Live { .. })) {
-                        returned.push((period, erasure.clone()));
+                for erasure in forgotten {
+                    if living.remove(&erasure.tag) {
+                        found.returned.push((period, erasure.clone()));
+                    } else if period >= running {
+                        let gone = found.gone.entry(period).or_default();
+                        gone.push((erasure.tag, erasure.id));
                     }
                 }
             }
-            Ok(returned)
+            Ok(found)
         })
         .await
+    }
+
+    /// Notes erasures whose keys are gone in the file of a half-year: a key that is made from now on is behind them.
+    pub(crate) async fn remember(
+        &self,
+        period: Period,
+        erased: Vec<(SubjectTag, Uuid)>,
+    ) -> Result<(), KeysError> {
+        let command = |answer| Command::Remember {
+            period,
+            erased,
+            answer,
+        };
+        self.ask(command).await
     }
 
     /// Destroys the keys that came back; how many they were.
@@ -99,8 +127,12 @@ impl SubjectKeys {
     }
 }
 
-/// The erasures that the file knows nothing of. A damaged slot hides none: what lives there is looked for by its subject.
-fn forgotten<'e>(file: &KeyFile, about: Vec<&'e Erasure>) -> Result<Vec<&'e Erasure>, KeysError> {
+/// The erasures that the file knows nothing of, and which of their subjects have a living key there. Slots that are
+/// damaged are passed over: what stands in them opens for nobody.
+fn look<'e>(
+    file: &KeyFile,
+    about: Vec<&'e Erasure>,
+) -> Result<(Vec<&'e Erasure>, HashSet<SubjectTag>), KeysError> {
     let mut known = HashSet::new();
     file.each_whole(|slot| {
         if let State::Destroyed { erasure } = slot.state {
@@ -108,5 +140,15 @@ fn forgotten<'e>(file: &KeyFile, about: Vec<&'e Erasure>) -> Result<Vec<&'e Eras
         }
     })?;
     let forgotten = about.into_iter().filter(|erasure| !known.contains(&erasure.id));
-    Ok(forgotten.collect())
+    let forgotten: Vec<_> = forgotten.collect();
+    let mut living = HashSet::new();
+    if !forgotten.is_empty() {
+        let tags: HashSet<_> = forgotten.iter().map(|erasure| erasure.tag).collect();
+        file.each_whole(|slot| {
+            if matches!(slot.state, State::Live { .. }) && tags.contains(&slot.tag) {
+                living.insert(slot.tag);
+            }
+        })?;
+    }
+    Ok((forgotten, living))
 }

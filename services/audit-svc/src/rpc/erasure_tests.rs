@@ -442,6 +442,8 @@ async fn keys_that_come_back_with_an_older_copy_open_nothing_and_are_destroyed_a
         .map(|path| (path.clone(), fs::read(path).unwrap()))
         .collect();
     erase(&rpc, 1, "request 42").await.unwrap();
+    append(&rpc, 3, vec![about(1, NAME)]).await.unwrap();
+    erase(&rpc, 1, "request 43").await.unwrap();
     let erased = with_action(&rpc, "KEY_DESTROYED").await;
     drop(rpc);
     kept.close().await;
@@ -467,6 +469,30 @@ async fn keys_that_come_back_with_an_older_copy_open_nothing_and_are_destroyed_a
             event.attributes["erasure"],
             erased[0].event.as_ref().unwrap().event_id
         );
+        drop(rpc);
+        kept.close().await;
+    }
+    // Whoever comes back has a key that no start takes for an old one, though the file was put back again or is lost.
+    for restore in [true, false] {
+        for (path, octets) in &older {
+            if restore {
+                fs::write(path, octets).unwrap();
+            } else {
+                fs::remove_file(path).unwrap();
+            }
+        }
+        let kept = Kept::open(dir.path()).await;
+        let rpc = kept.rpc();
+        assert_ne!(revealed(&rpc, &places[0]).await.0, SealedState::Sealed);
+        let seq = kept.record.head().size + 10;
+        let new = append(&rpc, seq, vec![about(1, NAME)]).await.unwrap();
+        drop(rpc);
+        kept.close().await;
+        let kept = Kept::open(dir.path()).await;
+        let rpc = kept.rpc();
+        let shown = (SealedState::Sealed, NAME.as_bytes().to_vec());
+        assert_eq!(revealed(&rpc, &new[0]).await, shown);
+        assert_ne!(revealed(&rpc, &places[0]).await.0, SealedState::Sealed);
         drop(rpc);
         kept.close().await;
     }
