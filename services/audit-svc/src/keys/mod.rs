@@ -51,6 +51,7 @@ mod table;
 pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
+mod wrapping;
 
 use std::{
     fs::{File, TryLockError},

@@ -7,9 +7,9 @@ use super::{
     SubjectKeys, blocking,
     error::KeysError,
     file::{self, KeyFile},
-    keeper,
     sealed::{self, Needed},
     slot::{Slot, State},
+    wrapping,
 };
 
 /// What is known of an event's sealed part.
@@ -59,7 +59,7 @@ impl SubjectKeys {
             State::Live { .. } if !open => Ok(Sealed::Open(None)),
             State::Live { .. } => {
                 let kek = self.kek.current();
-                let key = keeper::unwrap(&kek, needed.period, file.path(), &slot)?;
+                let key = wrapping::unwrap(&kek, needed.period, file.path(), &slot)?;
                 let personal = sealed::open(&key, &self.organisation, event);
                 if personal.is_none() {
                     tracing::error!("an event holds personal data that was sealed for another event");

@@ -15,8 +15,9 @@ use super::{
     KeysError, OpenedKeys,
     file::{self, KeyFile},
     intake::PRODUCERS_CONTEXT,
-    keeper::{self, Command, Keeper},
+    keeper::{Command, Keeper},
     sealed::{self, SubjectKey},
+    wrapping,
 };
 use crate::record::{Period, now_unix_ms};
 
@@ -115,7 +116,7 @@ pub(crate) fn open_with_everything(dir: &Path, events: &[AuditEvent]) -> Vec<Opt
         file.scan(1, u32::MAX, |slot| slots.push(slot)).unwrap();
         let opened = slots
             .iter()
-            .filter_map(|slot| keeper::unwrap(&rings[1], period, file.path(), slot).ok());
+            .filter_map(|slot| wrapping::unwrap(&rings[1], period, file.path(), slot).ok());
         keys.extend(opened);
     }
     let open = |event: &AuditEvent| {
